@@ -1,0 +1,87 @@
+"""Bodies in and out: strict JSON, whatever the client says it accepts."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.http import UnreadablePostError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+
+from django_eliza_sessions.conf import conf
+from django_eliza_sessions.content import decode_json
+from django_eliza_sessions.exceptions import (
+    InvalidRequestError,
+    MissingFieldsError,
+    PayloadTooLargeError,
+    quote,
+)
+
+
+class StrictJSONParser(BaseParser):
+    """Reads a JSON object of bounded size and depth."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return the object; ``{}`` for an empty body.
+
+        Raises:
+            PayloadTooLargeError: It has more bytes than the setting allows.
+            InvalidRequestError: It is no JSON object.
+        """
+        limit = conf.max_body_bytes
+        try:
+            body = stream.read(limit + 1)
+        except UnreadablePostError as error:
+            raise InvalidRequestError("body", "ended too soon") from error
+        if len(body) > limit:
+            raise PayloadTooLargeError(
+                f"The body may have at most {limit} bytes.", maximum=limit
+            )
+        if not body:
+            return {}
+        value = decode_json(body)
+        if not isinstance(value, dict):
+            raise InvalidRequestError("body", f"must be an object, got {quote(value)}")
+        return value
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """Answers in the one form the contract knows, whatever ``Accept`` asks for."""
+
+    def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
+        """Return the parser of the body's media type, or ``None`` for a 415."""
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        return next((p for p in parsers if p.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the first renderer."""
+        return renderers[0], renderers[0].media_type
+
+
+class CompactJSONRenderer(JSONRenderer):
+    """Writes JSON in UTF-8, without negotiating about indentation."""
+
+    def get_indent(self, accepted_media_type: str, renderer_context: Any) -> None:
+        """Indent never."""
+        return
+
+
+def require(body: Mapping[str, Any], *fields: str) -> None:
+    """Refuse a body that lacks required fields, naming all of them.
+
+    Raises:
+        MissingFieldsError: Some are absent or null.
+    """
+    missing = [field for field in fields if body.get(field) is None]
+    if missing:
+        raise MissingFieldsError(" and ".join(missing), "must be given", fields=missing)

@@ -1,0 +1,93 @@
+"""From any error to the contract's one shape ("Errors")."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.signals import got_request_exception
+from django.http import Http404
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from django_eliza_sessions import exceptions as ours
+from django_eliza_sessions.api.wire import camel, timestamp
+from django_eliza_sessions.services import clock
+
+logger = logging.getLogger(__name__)
+
+
+def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
+    """Return the response to an error; the exception handler of our views alone."""
+    set_rollback()
+    known = _translate(error)
+    if known.status >= 500:
+        logger.error("%s: %s", known.message, known.details, exc_info=error)
+        got_request_exception.send(sender=type(context["view"]), request=context["request"])
+    return Response(
+        error_body(known), status=known.status, headers=_headers(error, context)
+    )
+
+
+def error_body(error: ours.SessionsError) -> dict[str, Any]:
+    """Return an error as the contract shapes it."""
+    details = error.details
+    facts = {camel(name): _fact(value) for name, value in error.context.items()}
+    if isinstance(error, ours.InvalidInputError):
+        facts["field"] = camel(error.field)
+        details = f"{facts['field']} {error.problem}"
+    body: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "details": details,
+        "type": type(error).__name__,
+        "timestamp": timestamp(clock.now()),
+    }
+    if facts:
+        body["context"] = facts
+    return {"success": False, "error": body}
+
+
+def _fact(value: object) -> object:
+    return timestamp(value) if isinstance(value, datetime) else value
+
+
+def _headers(error: Exception, context: dict[str, Any]) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if isinstance(error, ours.AuthenticationError):
+        headers["WWW-Authenticate"] = "X-API-KEY"
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = f"{wait:.0f}"
+    return headers
+
+
+def _translate(error: Exception) -> ours.SessionsError:
+    """Return our error for one of ours, DRF's, Django's, or anything unexpected."""
+    match error:
+        case ours.SessionsError():
+            return error
+        case drf.AuthenticationFailed() | drf.NotAuthenticated():
+            return ours.AuthenticationError(str(error.detail))
+        case drf.PermissionDenied():
+            return ours.PermissionDeniedError(str(error.detail))
+        case PermissionDenied():
+            return ours.PermissionDeniedError("You may not do this.")
+        case drf.Throttled():
+            return ours.RateLimitError(str(error.detail))
+        case drf.MethodNotAllowed():
+            return ours.MethodNotAllowedError(str(error.detail))
+        case drf.UnsupportedMediaType():
+            return ours.UnsupportedMediaTypeError(
+                "Send the body as JSON, with Content-Type: application/json."
+            )
+        case drf.NotFound() | Http404():
+            return ours.NotFoundError("There is nothing at this address.")
+        case drf.APIException() if error.status_code < 500:
+            return ours.InvalidRequestError("request", f"was refused: {error.detail}")
+        case SuspiciousOperation():
+            return ours.InvalidRequestError("request", "was refused")
+        case _:
+            return ours.InternalServerError("The cause is in the server's log.")

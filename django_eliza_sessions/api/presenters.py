@@ -1,0 +1,141 @@
+"""What the operations answer, as plain dicts ready for JSON.
+
+The serializers beside this module declare the same shapes for the OpenAPI schema;
+the tests hold every real response against it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from django_eliza_sessions.api.query import encode_cursor
+from django_eliza_sessions.api.wire import epoch_milliseconds, timestamp
+from django_eliza_sessions.services import clock
+
+if TYPE_CHECKING:
+    from django_eliza_sessions.models import Message, Session
+    from django_eliza_sessions.services.messages import MessagePage, SentMessage
+    from django_eliza_sessions.services.overview import Health, SessionPage
+
+
+def created_session(session: "Session") -> dict[str, Any]:
+    """Return what creating a session answers."""
+    config = session.timeout_config
+    return {
+        "sessionId": str(session.pk),
+        "channelId": str(session.channel_id),
+        "agentId": str(session.agent_id),
+        "userId": str(session.user_id),
+        "createdAt": timestamp(session.created_at),
+        "metadata": session.metadata,
+        "expiresAt": timestamp(session.expires_at),
+        "timeoutConfig": {
+            "timeoutMinutes": config.timeout_minutes,
+            "autoRenew": config.auto_renew,
+            "maxDurationMinutes": config.max_duration_minutes,
+            "warningThresholdMinutes": config.warning_threshold_minutes,
+        },
+    }
+
+
+def session_info(session: "Session") -> dict[str, Any]:
+    """Return a session with its present state."""
+    now = clock.now()
+    return created_session(session) | {
+        "lastActivity": timestamp(session.last_activity_at),
+        "renewalCount": session.renewal_count,
+        "timeRemaining": session.time_remaining(now),
+        "isNearExpiration": session.is_near_expiration(now),
+    }
+
+
+def session_page(page: "SessionPage") -> dict[str, Any]:
+    """Return a page of the list of sessions."""
+    return {
+        "sessions": [session_info(session) for session in page.sessions],
+        "total": page.total,
+        "stats": {
+            "totalSessions": page.counts.total,
+            "activeSessions": page.counts.active,
+            "expiredSessions": page.counts.expired,
+        },
+        "hasMore": page.next_place is not None,
+        "nextCursor": encode_cursor(page.next_place) if page.next_place else None,
+    }
+
+
+def ended_session() -> dict[str, Any]:
+    """Return what ending a session answers.
+
+    The released client returns ``data`` of every body that has ``success``.
+    """
+    message = "Session ended successfully"
+    return {
+        "success": True,
+        "message": message,
+        "data": {"success": True, "message": message},
+    }
+
+
+def health(state: "Health") -> dict[str, Any]:
+    """Return how the service is."""
+    return {
+        "status": state.status.value,
+        "activeSessions": state.active,
+        "expiringSoon": state.expiring_soon,
+        "timestamp": timestamp(clock.now()),
+        "uptime": round(state.uptime, 3),
+    }
+
+
+def user_message(message: "Message") -> dict[str, Any]:
+    """Return a message as its sender gets it back."""
+    body = {
+        "id": str(message.pk),
+        "content": message.content,
+        "authorId": str(message.author_id),
+        "createdAt": timestamp(message.created_at),
+        "metadata": message.metadata,
+    }
+    if message.attachments:
+        body["attachments"] = message.attachments
+    return body
+
+
+def history_message(message: "Message") -> dict[str, Any]:
+    """Return a message as the history shows it."""
+    return user_message(message) | {"isAgent": message.is_agent}
+
+
+def sent_message(sent: "SentMessage") -> dict[str, Any]:
+    """Return what sending a message answers.
+
+    The same facts stand in it three times over: flat as the documents have them, in
+    parts as the released server does, and in ``data``, which is what its client reads.
+    """
+    session = sent.session
+    parts: dict[str, Any] = {
+        "success": True,
+        "userMessage": user_message(sent.message),
+        "sessionStatus": {
+            "expiresAt": timestamp(session.expires_at),
+            "renewalCount": session.renewal_count,
+            "wasRenewed": sent.was_renewed,
+            "isNearExpiration": session.is_near_expiration(clock.now()),
+        },
+    }
+    if sent.answer is not None:
+        parts["agentResponse"] = {"text": sent.answer.content, **sent.answer.metadata}
+    return user_message(sent.message) | parts | {"data": parts}
+
+
+def message_page(page: "MessagePage") -> dict[str, Any]:
+    """Return a page of history; the cursors are its ends, newest first."""
+    messages = page.messages
+    cursors = {}
+    if messages:
+        cursors["before"] = epoch_milliseconds(messages[-1].created_at)
+        cursors["after"] = epoch_milliseconds(messages[0].created_at)
+    return {
+        "messages": [history_message(message) for message in messages],
+        "hasMore": page.has_more,
+        "cursors": cursors,
+    }

@@ -1,0 +1,1 @@
+"""The contract's operations, one service call each."""

@@ -1,0 +1,79 @@
+"""What all our views share; nothing here reaches beyond them into the project."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
+
+from django_eliza_sessions.api.access import ApiKeyAuthentication, principal_of
+from django_eliza_sessions.api.body import (
+    AlwaysJSON,
+    CompactJSONRenderer,
+    StrictJSONParser,
+)
+from django_eliza_sessions.api.errors import handle_exception
+from django_eliza_sessions.content import parse_uuid
+from django_eliza_sessions.exceptions import InvalidUuidError
+from django_eliza_sessions.principals import Principal
+from django_eliza_sessions.services.lookup import session_not_found
+
+
+class ContractView(APIView):
+    """Speaks the contract: JSON both ways, its error shape, its order of checks."""
+
+    parser_classes = (StrictJSONParser,)
+    renderer_classes = (CompactJSONRenderer,)
+    content_negotiation_class = AlwaysJSON
+    permission_classes = ()
+    schema = AutoSchema()
+
+    principal: Principal
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Our key first, then whatever the project uses."""
+        return [ApiKeyAuthentication(), *super().get_authenticators()]
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+        """Our own handler, so that the project keeps its own."""
+        return handle_exception
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        """Let DRF see a chunked body, which it takes for none: it asks for a length."""
+        if "chunked" in request.headers.get("Transfer-Encoding", ""):
+            request.META["CONTENT_LENGTH"] = str(len(request.body))
+        return super().initialize_request(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check in the contract's order: media type and JSON, then access."""
+        if request.method == "OPTIONS":
+            return
+        if request.method not in ("GET", "HEAD"):
+            request.data  # noqa: B018 - reading it parses it
+        super().initial(request, *args, **kwargs)
+        self.principal = principal_of(request)
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Say which methods there are, in ``Allow``."""
+        return Response(status=204)
+
+
+class ContractViewSet(ViewSetMixin, ContractView):
+    """The same, with its methods chosen by the route."""
+
+
+def parse_session_id(text: str) -> UUID:
+    """Return the id in a path.
+
+    Raises:
+        SessionNotFoundError: It is no UUID, so there is no such session.
+    """
+    try:
+        return parse_uuid(text, "session_id")
+    except InvalidUuidError as error:
+        raise session_not_found(text) from error

@@ -1,0 +1,109 @@
+"""Sessions over HTTP."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from django_eliza_sessions.api import presenters
+from django_eliza_sessions.api.body import require
+from django_eliza_sessions.api.query import (
+    decode_cursor,
+    parse_limit,
+    parse_optional_uuid,
+    parse_state,
+    single_values,
+)
+from django_eliza_sessions.api.views.base import ContractViewSet, parse_session_id
+from django_eliza_sessions.api.wire import camel
+from django_eliza_sessions.content import parse_uuid
+from django_eliza_sessions.exceptions import InvalidTimeoutConfigError, quote
+from django_eliza_sessions.services import lifecycle, lookup, overview
+from django_eliza_sessions.timeouts import TimeoutConfig
+
+DEFAULT_PAGE = 100
+MAX_PAGE = 1000
+
+
+class SessionViewSet(ContractViewSet):
+    """Create, list, get, renew, configure and end sessions."""
+
+    def create(self, request: Request) -> Response:
+        """Create a session."""
+        body = request.data
+        require(body, "agentId", "userId")
+        session = lifecycle.create_session(
+            principal=self.principal,
+            agent_id=parse_uuid(body["agentId"], "agent_id"),
+            user_id=parse_uuid(body["userId"], "user_id"),
+            metadata=body.get("metadata"),
+            timeouts=_timeouts(body.get("timeoutConfig")),
+        )
+        return Response(presenters.created_session(session), status=201)
+
+    def list(self, request: Request) -> Response:
+        """List sessions."""
+        overview.check_administrator(self.principal)
+        query = single_values(request.query_params)
+        page = overview.list_sessions(
+            principal=self.principal,
+            limit=parse_limit(query, default=DEFAULT_PAGE, maximum=MAX_PAGE),
+            state=parse_state(query),
+            agent_id=parse_optional_uuid(query, "agentId"),
+            user_id=parse_optional_uuid(query, "userId"),
+            after=decode_cursor(query),
+        )
+        return Response(presenters.session_page(page))
+
+    def retrieve(self, request: Request, session_id: str) -> Response:
+        """Get a session."""
+        session = lookup.get_session(
+            principal=self.principal, session_id=parse_session_id(session_id)
+        )
+        return Response(presenters.session_info(session))
+
+    def destroy(self, request: Request, session_id: str) -> Response:
+        """End a session."""
+        lifecycle.end_session(
+            principal=self.principal, session_id=parse_session_id(session_id)
+        )
+        return Response(presenters.ended_session())
+
+    def renew(self, request: Request, session_id: str) -> Response:
+        """Renew a session."""
+        session = lifecycle.renew_session(
+            principal=self.principal, session_id=parse_session_id(session_id)
+        )
+        return Response(presenters.session_info(session))
+
+    def update_timeout(self, request: Request, session_id: str) -> Response:
+        """Change a session's timeouts."""
+        session = lifecycle.update_timeout(
+            principal=self.principal,
+            session_id=parse_session_id(session_id),
+            timeouts=_timeouts(request.data),
+        )
+        return Response(presenters.session_info(session))
+
+    def heartbeat(self, request: Request, session_id: str) -> Response:
+        """Keep a session alive."""
+        session = lifecycle.record_heartbeat(
+            principal=self.principal, session_id=parse_session_id(session_id)
+        )
+        return Response(presenters.session_info(session))
+
+
+def _timeouts(values: object) -> Mapping[str, Any]:
+    """Return the timeout fields of a body under their Python names."""
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InvalidTimeoutConfigError(
+            "timeout_config", f"must be an object, got {quote(values)}"
+        )
+    return {
+        field: values[camel(field)]
+        for field in TimeoutConfig.__dataclass_fields__
+        if camel(field) in values
+    }

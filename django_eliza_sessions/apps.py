@@ -1,0 +1,17 @@
+"""The app's frame."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ElizaSessionsConfig(AppConfig):
+    """Registers the system checks."""
+
+    name = "django_eliza_sessions"
+    label = "django_eliza_sessions"
+    verbose_name = _("Eliza sessions")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what has to be known before the first request."""
+        from django_eliza_sessions import checks  # noqa: F401, PLC0415 - needs the apps

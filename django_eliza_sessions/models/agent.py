@@ -1,0 +1,67 @@
+"""Agents: who can be talked to, and who answers for them."""
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Agent(models.Model):
+    """A conversation partner, answered for by one of the configured backends."""
+
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
+    name = models.CharField(_("name"), max_length=200)
+    enabled = models.BooleanField(
+        _("enabled"),
+        default=True,
+        help_text=_("A disabled agent takes neither new sessions nor new messages."),
+    )
+    backend = models.CharField(
+        _("backend"),
+        max_length=100,
+        default="default",
+        help_text=_("An alias from the BACKENDS setting."),
+    )
+    backend_options = models.JSONField(
+        _("backend options"),
+        default=dict,
+        blank=True,
+        help_text=_("An object that the backend gets with every message."),
+    )
+    timeout_minutes = models.PositiveIntegerField(
+        _("timeout in minutes"), null=True, blank=True, help_text=_("Empty: inherit.")
+    )
+    auto_renew = models.BooleanField(
+        _("renew on activity"), null=True, blank=True, help_text=_("Unknown: inherit.")
+    )
+    max_duration_minutes = models.PositiveIntegerField(
+        _("maximum duration in minutes"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: inherit."),
+    )
+    warning_threshold_minutes = models.PositiveIntegerField(
+        _("warning threshold in minutes"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: inherit."),
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("agent")
+        verbose_name_plural = _("agents")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.pk})"
+
+    @property
+    def timeout_overrides(self) -> dict[str, Any]:
+        """This agent's own timeout values; ``None`` inherits."""
+        return {
+            "timeout_minutes": self.timeout_minutes,
+            "auto_renew": self.auto_renew,
+            "max_duration_minutes": self.max_duration_minutes,
+            "warning_threshold_minutes": self.warning_threshold_minutes,
+        }

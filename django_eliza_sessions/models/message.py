@@ -1,0 +1,57 @@
+"""Messages: what was said in a session, by the user and by the agent."""
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from django_eliza_sessions.models.fields import VerbatimJSONField
+from django_eliza_sessions.models.session import Session
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages in the words of the domain."""
+
+    def between(self, after: datetime | None, before: datetime | None) -> Self:
+        """Those within the bounds, both exclusive; ``None`` leaves a side open."""
+        messages = self
+        if after is not None:
+            messages = messages.filter(created_at__gt=after)
+        if before is not None:
+            messages = messages.filter(created_at__lt=before)
+        return messages
+
+
+class Message(models.Model):
+    """One message. Within a session no two share a time (contract, "Messages")."""
+
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
+    session = models.ForeignKey(
+        Session,
+        on_delete=models.CASCADE,
+        related_name="messages",
+        db_index=False,
+        verbose_name=_("session"),
+    )
+    author_id = models.UUIDField(_("author ID"))
+    is_agent = models.BooleanField(_("from the agent"))
+    content = models.TextField(_("content"))
+    metadata = VerbatimJSONField(_("metadata"), default=dict)
+    attachments = VerbatimJSONField(_("attachments"), default=list)
+    created_at = models.DateTimeField(_("created at"))
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "created_at"], name="eliza_message_one_per_moment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

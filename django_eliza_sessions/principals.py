@@ -1,0 +1,20 @@
+"""Who asks: the identity every operation starts from (contract, "Access")."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """An authenticated caller.
+
+    Attributes:
+        id: Stable name of the caller, such as ``user:42``; sessions store it as owner.
+        is_admin: Whether the caller sees everybody's sessions.
+    """
+
+    id: str
+    is_admin: bool = False
+
+
+#: The app itself and its operator: sweeps, commands and the Django admin.
+SYSTEM = Principal(id="system", is_admin=True)

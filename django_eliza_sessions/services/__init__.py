@@ -1,0 +1,4 @@
+"""What the app does: one keyword-only function per operation.
+
+Every door (HTTP, admin, Celery, commands) calls these, and they alone change state.
+"""

@@ -1,0 +1,193 @@
+"""The life of one session (contract, "Lifetime").
+
+Every change happens under the lock of the session's row, and the clock is read once
+the lock is held: whoever waited for it decides by the time it got it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+
+from django_eliza_sessions import signals
+from django_eliza_sessions.conf import conf
+from django_eliza_sessions.content import check_metadata
+from django_eliza_sessions.exceptions import (
+    InvalidTimeoutConfigError,
+    SessionCreationError,
+    SessionRenewalError,
+)
+from django_eliza_sessions.models import Agent, Event, Session
+from django_eliza_sessions.principals import Principal
+from django_eliza_sessions.services import clock, transitions
+from django_eliza_sessions.services.agents import get_agent
+from django_eliza_sessions.services.announce import announce
+from django_eliza_sessions.services.lookup import (
+    lock_session,
+    lock_session_even_expired,
+)
+from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides
+
+
+def create_session(
+    *,
+    principal: Principal,
+    agent_id: UUID,
+    user_id: UUID,
+    metadata: Mapping[str, Any] | None = None,
+    timeouts: Mapping[str, Any] | None = None,
+) -> Session:
+    """Open a session between a user and an agent.
+
+    Args:
+        principal: The caller, who will own the session.
+        agent_id: Whom to talk to.
+        user_id: Who talks.
+        metadata: Anything JSON can hold, up to 10,240 bytes.
+        timeouts: Fields of ``TimeoutConfig`` set for this session, in minutes; those
+            left out or ``None`` come from the agent, else from the settings.
+
+    Raises:
+        InvalidMetadataError: The metadata cannot be stored.
+        InvalidTimeoutConfigError: A timeout is out of range.
+        AgentNotFoundError: There is no such agent, or it is disabled.
+        SessionCreationError: The database refused it.
+    """
+    metadata = check_metadata(metadata)
+    overrides = parse_overrides(timeouts or {}, conf.timeout_limits)
+    try:
+        with transaction.atomic():
+            agent = get_agent(agent_id=agent_id)
+            now = clock.now()
+            session = Session(
+                agent=agent,
+                user_id=user_id,
+                owner=principal.id,
+                metadata=metadata,
+                created_at=now,
+                last_activity_at=now,
+                renewed_at=now,
+            )
+            config = _inherited_config(agent).overridden_by(overrides)
+            transitions.configure(session, config)
+            event = transitions.next_event(session, Event.Kind.CREATED, now)
+            session.save(force_insert=True)
+            event.save(force_insert=True)
+            announce(signals.session_created, session, session=session)
+    except DatabaseError as error:
+        raise SessionCreationError("The session could not be stored.") from error
+    return session
+
+
+def renew_session(*, principal: Principal, session_id: UUID) -> Session:
+    """Renew a session by hand, whatever its ``auto_renew`` says.
+
+    Raises:
+        SessionNotFoundError: There is none that the caller may see, or it was ended.
+        SessionExpiredError: Its deadline has passed.
+        SessionRenewalError: It already lasts until its maximum duration.
+    """
+    with transaction.atomic():
+        session, now = lock_session(principal=principal, session_id=session_id)
+        if session.is_at_hard_deadline:
+            raise SessionRenewalError(
+                "The session already lasts until its maximum duration of "
+                f"{session.max_duration_minutes} minutes.",
+                session_id=str(session_id),
+                expires_at=session.expires_at,
+                max_duration_minutes=session.max_duration_minutes,
+            )
+        session.last_activity_at = now
+        transitions.renew(session, now)
+        session.save(update_fields=transitions.ACTIVITY_FIELDS)
+    return session
+
+
+def record_heartbeat(*, principal: Principal, session_id: UUID) -> Session:
+    """Note that the user is still there; renews the session if it renews itself.
+
+    Raises:
+        SessionNotFoundError: There is none that the caller may see, or it was ended.
+        SessionExpiredError: Its deadline has passed.
+    """
+    with transaction.atomic():
+        session, now = lock_session(principal=principal, session_id=session_id)
+        transitions.record_activity(session, now)
+        session.save(update_fields=transitions.ACTIVITY_FIELDS)
+    return session
+
+
+def update_timeout(
+    *, principal: Principal, session_id: UUID, timeouts: Mapping[str, Any]
+) -> Session:
+    """Change some of a session's timeouts; the others and the anchor stay.
+
+    Args:
+        timeouts: Fields of ``TimeoutConfig`` to change, in minutes; ``None`` puts a
+            field back to what the agent, else the settings, say now.
+
+    Raises:
+        SessionNotFoundError: There is none that the caller may see, or it was ended.
+        SessionExpiredError: Its deadline has passed.
+        InvalidTimeoutConfigError: A value is out of range, or the new deadline would
+            already be past.
+    """
+    with transaction.atomic():
+        session, now = lock_session(principal=principal, session_id=session_id)
+        changes = parse_overrides(timeouts, conf.timeout_limits)
+        if not changes:
+            return session
+        inherited = _inherited_config(session.agent)
+        transitions.configure(
+            session,
+            session.timeout_config.overridden_by(
+                {
+                    field: getattr(inherited, field) if value is None else value
+                    for field, value in changes.items()
+                }
+            ),
+        )
+        if session.expires_at <= now:
+            raise InvalidTimeoutConfigError(
+                "timeout_config",
+                f"would have ended the session at {session.expires_at.isoformat()}; "
+                "it must leave it some time",
+                expires_at=session.expires_at,
+            )
+        session.save(
+            update_fields=(*transitions.CONFIG_FIELDS, *transitions.DEADLINE_FIELDS)
+        )
+    return session
+
+
+def end_session(*, principal: Principal, session_id: UUID) -> None:
+    """End a session for good, expired or not; its messages stay for the operator.
+
+    Raises:
+        SessionNotFoundError: There is none that the caller may see, or it was ended.
+    """
+    with transaction.atomic():
+        session, now = lock_session_even_expired(principal=principal, session_id=session_id)
+        events = transitions.end(session, now)
+        session.save(update_fields=transitions.CLOSING_FIELDS)
+        Event.objects.bulk_create(events)
+
+
+def expire_session(*, principal: Principal, session_id: UUID) -> None:
+    """Let a live session expire now instead of at its deadline.
+
+    Raises:
+        SessionNotFoundError: There is none that the caller may see, or it was ended.
+        SessionExpiredError: Its deadline has passed already.
+    """
+    with transaction.atomic():
+        session, now = lock_session(principal=principal, session_id=session_id)
+        session.expires_at = now
+        event = transitions.expire(session, now)
+        session.save(update_fields=transitions.CLOSING_FIELDS)
+        event.save(force_insert=True)
+
+
+def _inherited_config(agent: Agent) -> TimeoutConfig:
+    return conf.timeout_config.overridden_by(agent.timeout_overrides)
