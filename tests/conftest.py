@@ -19,7 +19,7 @@ NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     """Time stands still at noon; move it with ``clock.shift(timedelta(...))``."""
     with time_machine.travel(NOON, tick=False) as traveller:
         yield traveller
