@@ -69,7 +69,11 @@ class AlwaysJSON(BaseContentNegotiation):
 
 
 class CompactJSONRenderer(JSONRenderer):
-    """Writes JSON in UTF-8, without negotiating about indentation."""
+    """Writes JSON in UTF-8, whatever client or project think of indentation."""
+
+    compact = True
+    ensure_ascii = False
+    strict = True
 
     def get_indent(self, accepted_media_type: str, renderer_context: Any) -> None:
         """Indent never."""

@@ -9,7 +9,6 @@ from django.core.signals import got_request_exception
 from django.http import Http404
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from django_eliza_sessions import exceptions as ours
 from django_eliza_sessions.api.wire import camel, timestamp
@@ -20,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """Return the response to an error; the exception handler of our views alone."""
-    set_rollback()
     known = _translate(error)
     if known.status >= 500:
         logger.error("%s: %s", known.message, known.details, exc_info=error)
@@ -64,30 +62,36 @@ def _headers(error: Exception, context: dict[str, Any]) -> dict[str, str]:
     return headers
 
 
+#: What stands for which error of DRF's or Django's; ``None`` keeps its own details.
+_TRANSLATIONS: tuple[
+    tuple[tuple[type[Exception], ...], type[ours.SessionsError], str | None], ...
+] = (
+    ((drf.AuthenticationFailed, drf.NotAuthenticated), ours.AuthenticationError, None),
+    ((drf.PermissionDenied,), ours.PermissionDeniedError, None),
+    ((PermissionDenied,), ours.PermissionDeniedError, "You may not do this."),
+    ((drf.Throttled,), ours.RateLimitError, None),
+    ((drf.MethodNotAllowed,), ours.MethodNotAllowedError, None),
+    (
+        (drf.UnsupportedMediaType,),
+        ours.UnsupportedMediaTypeError,
+        "Send the body as JSON, with Content-Type: application/json.",
+    ),
+    (
+        (drf.NotFound, Http404),
+        ours.NotFoundError,
+        "There is nothing at this address.",
+    ),
+)
+
+
 def _translate(error: Exception) -> ours.SessionsError:
     """Return our error for one of ours, DRF's, Django's, or anything unexpected."""
-    match error:
-        case ours.SessionsError():
-            return error
-        case drf.AuthenticationFailed() | drf.NotAuthenticated():
-            return ours.AuthenticationError(str(error.detail))
-        case drf.PermissionDenied():
-            return ours.PermissionDeniedError(str(error.detail))
-        case PermissionDenied():
-            return ours.PermissionDeniedError("You may not do this.")
-        case drf.Throttled():
-            return ours.RateLimitError(str(error.detail))
-        case drf.MethodNotAllowed():
-            return ours.MethodNotAllowedError(str(error.detail))
-        case drf.UnsupportedMediaType():
-            return ours.UnsupportedMediaTypeError(
-                "Send the body as JSON, with Content-Type: application/json."
-            )
-        case drf.NotFound() | Http404():
-            return ours.NotFoundError("There is nothing at this address.")
-        case drf.APIException() if error.status_code < 500:
-            return ours.InvalidRequestError("request", f"was refused: {error.detail}")
-        case SuspiciousOperation():
-            return ours.InvalidRequestError("request", "was refused")
-        case _:
-            return ours.InternalServerError("The cause is in the server's log.")
+    if isinstance(error, ours.SessionsError):
+        return error
+    for theirs, our, details in _TRANSLATIONS:
+        if isinstance(error, theirs):
+            return our(str(error) if details is None else details)
+    refused = isinstance(error, drf.APIException) and error.status_code < 500
+    if refused or isinstance(error, SuspiciousOperation):
+        return ours.InvalidRequestError("request", "was refused")
+    return ours.InternalServerError("The cause is in the server's log.")

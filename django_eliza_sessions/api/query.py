@@ -32,7 +32,7 @@ def single_values(query: QueryDict) -> dict[str, str]:
             raise InvalidRequestError(
                 "query", f"must give each parameter once and plainly: {quote(name)}"
             )
-    return query.dict()
+    return {name: str(value) for name, value in query.items()}
 
 
 def parse_limit(query: Mapping[str, str], *, default: int, maximum: int) -> int:
@@ -64,7 +64,7 @@ def parse_moment(query: Mapping[str, str], name: str) -> datetime | None:
     try:
         if re.fullmatch(r"-?\d{1,15}", text, re.ASCII):
             return _EPOCH + timedelta(milliseconds=int(text))
-        if re.match(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d([T ].+)?", text, re.ASCII):
             moment = datetime.fromisoformat(text)
             return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -1,5 +1,7 @@
 """The contract's paths; each works with a trailing slash too."""
 
+from typing import Any
+
 from django.db import transaction
 from django.urls import URLPattern, path, re_path
 
@@ -12,7 +14,7 @@ BASE = "api/messaging/sessions"
 
 
 def _route(
-    route: str, viewset: type[ContractViewSet], name: str, **actions: str
+    route: str, viewset: type[ContractViewSet], name: str, **actions: Any
 ) -> list[URLPattern]:
     """Return the patterns of one path; only the one without a slash is documented.
 
@@ -37,5 +39,5 @@ urlpatterns = [
     *_route(f"{_SESSION}/timeout", SessionViewSet, "timeout", patch="update_timeout"),
     *_route(f"{_SESSION}/heartbeat", SessionViewSet, "heartbeat", post="heartbeat"),
     *_route(f"{_SESSION}/messages", MessageViewSet, "messages", get="list", post="create"),
-    re_path(rf"^{BASE}/(?s:.*)$", UnknownPathView.as_view(schema=None)),
+    re_path(rf"^{BASE}/", UnknownPathView.as_view(schema=None)),
 ]

@@ -1,0 +1,1 @@
+"""A host project with strong opinions, for test_pluggable.py."""
