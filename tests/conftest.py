@@ -1,5 +1,6 @@
 """Fixtures of all tests: a clock to move, things to make, a client, and helpers."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,15 +8,53 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.dispatch import Signal
 from django.test import Client
 
 from django_eliza_sessions.models import Agent, Session
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import lifecycle
 from django_eliza_sessions.testing.backends import ScriptedBackend
+from tests.openapi.conformance import ConformingClient
 
 BASE = "/api/messaging/sessions"
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL (DATABASE_URL=postgres://…)")
+
+
+@pytest.fixture
+def configure(settings: Any) -> Callable[..., None]:
+    """Set keys of ``ELIZA_SESSIONS`` for this test."""
+
+    def change(**keys: Any) -> None:
+        settings.ELIZA_SESSIONS = settings.ELIZA_SESSIONS | keys
+
+    return change
+
+
+@pytest.fixture
+def received() -> Iterator[Callable[[Signal], list[dict[str, Any]]]]:
+    """Call it with a signal to get the list that the announcements will fill."""
+    connected = []
+
+    def listen(signal: Signal) -> list[dict[str, Any]]:
+        heard: list[dict[str, Any]] = []
+
+        def receiver(**arguments: Any) -> None:
+            heard.append(arguments)
+
+        signal.connect(receiver)
+        connected.append((signal, receiver))
+        return heard
+
+    yield listen
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
 
 
 @pytest.fixture
@@ -65,7 +104,10 @@ def session(session_factory: Callable[..., Session]) -> Session:
 
 
 class Api:
-    """Django's test client, speaking JSON below the contract's base path."""
+    """A test client, speaking JSON below the contract's base path.
+
+    The fixture's client holds every response against the OpenAPI document.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -102,7 +144,16 @@ def _json(body: Any) -> str:
 
 @pytest.fixture
 def api(db: None) -> Api:
-    return Api(Client())
+    return Api(ConformingClient())
+
+
+def need(condition: bool, reason: str) -> None:
+    """Skip the test where its condition is not met; fail where nothing may be skipped."""
+    if condition:
+        return
+    if os.environ.get("ELIZA_TESTS_REQUIRE_ALL"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def minutes(count: float) -> timedelta:

@@ -1,9 +1,10 @@
 """What all our views share; nothing here reaches beyond them into the project."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+from django.http import HttpRequest
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -18,6 +19,7 @@ from django_eliza_sessions.api.body import (
     StrictJSONParser,
 )
 from django_eliza_sessions.api.errors import handle_exception
+from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import parse_uuid
 from django_eliza_sessions.exceptions import InvalidUuidError
 from django_eliza_sessions.principals import Principal
@@ -31,9 +33,12 @@ class ContractView(APIView):
     renderer_classes = (CompactJSONRenderer,)
     content_negotiation_class = AlwaysJSON
     permission_classes = ()
+    versioning_class = None
     schema = AutoSchema()
 
     principal: Principal
+    #: The request's JSON object; ``{}`` without a body.
+    body: dict[str, Any]
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Our key first, then whatever the project uses."""
@@ -44,9 +49,12 @@ class ContractView(APIView):
         return handle_exception
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
-        """Let DRF see a chunked body, which it takes for none: it asks for a length."""
-        if "chunked" in request.headers.get("Transfer-Encoding", ""):
-            request.META["CONTENT_LENGTH"] = str(len(request.body))
+        """Let DRF see a chunked body, which it takes for none: it asks for a length.
+
+        Any length will do, for the parser never reads beyond its own limit.
+        """
+        if "Transfer-Encoding" in request.headers:
+            request.META["CONTENT_LENGTH"] = str(conf.max_body_bytes)
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -54,11 +62,11 @@ class ContractView(APIView):
         if request.method == "OPTIONS":
             return
         if request.method not in ("GET", "HEAD"):
-            request.data  # noqa: B018 - reading it parses it
+            self.body = cast("dict[str, Any]", request.data)
         super().initial(request, *args, **kwargs)
         self.principal = principal_of(request)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Say which methods there are, in ``Allow``."""
         return Response(status=204)
 

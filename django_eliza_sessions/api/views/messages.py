@@ -5,6 +5,7 @@ from rest_framework.response import Response
 
 from django_eliza_sessions.api import presenters
 from django_eliza_sessions.api.query import parse_limit, parse_moment, single_values
+from django_eliza_sessions.api.schema import document_messages
 from django_eliza_sessions.api.views.base import ContractViewSet, parse_session_id
 from django_eliza_sessions.services import lookup, messages
 
@@ -12,17 +13,18 @@ DEFAULT_PAGE = 50
 MAX_PAGE = 100
 
 
+@document_messages
 class MessageViewSet(ContractViewSet):
     """Send messages and read the history."""
 
     def create(self, request: Request, session_id: str) -> Response:
         """Send a message."""
-        body = request.data
+        body = self.body
         transport = body.get("transport")
         sent = messages.send_message(
             principal=self.principal,
             session_id=parse_session_id(session_id),
-            content=body.get("content"),
+            content=body.get("content", ""),
             metadata=body.get("metadata"),
             attachments=body.get("attachments"),
             transport=body.get("mode") if transport is None else transport,

@@ -6,12 +6,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_eliza_sessions.api import presenters
+from django_eliza_sessions.api.schema import document_health
 from django_eliza_sessions.api.views.base import ContractView, ContractViewSet
 from django_eliza_sessions.exceptions import NotFoundError
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import overview
 
 
+@document_health
 class HealthViewSet(ContractViewSet):
     """Tells how the service is; anybody may ask."""
 

@@ -15,6 +15,7 @@ from django_eliza_sessions.api.query import (
     parse_state,
     single_values,
 )
+from django_eliza_sessions.api.schema import document_sessions
 from django_eliza_sessions.api.views.base import ContractViewSet, parse_session_id
 from django_eliza_sessions.api.wire import camel
 from django_eliza_sessions.content import parse_uuid
@@ -26,12 +27,13 @@ DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 
 
+@document_sessions
 class SessionViewSet(ContractViewSet):
     """Create, list, get, renew, configure and end sessions."""
 
     def create(self, request: Request) -> Response:
         """Create a session."""
-        body = request.data
+        body = self.body
         require(body, "agentId", "userId")
         session = lifecycle.create_session(
             principal=self.principal,
@@ -82,7 +84,7 @@ class SessionViewSet(ContractViewSet):
         session = lifecycle.update_timeout(
             principal=self.principal,
             session_id=parse_session_id(session_id),
-            timeouts=_timeouts(request.data),
+            timeouts=_timeouts(self.body),
         )
         return Response(presenters.session_info(session))
 

@@ -1,0 +1,63 @@
+"""What stands outside the bodies: query and path parameters, and headers of answers."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+
+from django_eliza_sessions.services.overview import State
+
+
+def _limit(default: int, maximum: int) -> OpenApiParameter:
+    schema = {"type": "integer", "minimum": 1, "maximum": maximum, "default": default}
+    return OpenApiParameter("limit", schema, description="How many items, at most.")
+
+
+def _moment(name: str, description: str) -> OpenApiParameter:
+    schema = {"anyOf": [{"type": "integer"}, {"type": "string", "format": "date-time"}]}
+    description += " In milliseconds since the epoch, or ISO 8601."
+    return OpenApiParameter(name, schema, description=description)
+
+
+ONE_SESSION = (
+    OpenApiParameter(
+        "session_id",
+        str,
+        OpenApiParameter.PATH,
+        description="The `sessionId`. What is no UUID is no session either: a 404.",
+    ),
+)
+SESSION_LIST = (
+    _limit(default=100, maximum=1000),
+    OpenApiParameter(
+        "state",
+        {
+            "type": "string",
+            "enum": [state.value for state in State],
+            "default": State.ACTIVE.value,
+        },
+        description="Which sessions.",
+    ),
+    OpenApiParameter("agentId", OpenApiTypes.UUID, description="Only this agent's."),
+    OpenApiParameter("userId", OpenApiTypes.UUID, description="Only this user's."),
+    OpenApiParameter("cursor", str, description="The `nextCursor` of the page before."),
+)
+MESSAGE_PAGE = (
+    _limit(default=50, maximum=100),
+    _moment("before", "Only messages before this time."),
+    _moment("after", "Only messages after this time."),
+)
+ERROR_HEADERS = (
+    OpenApiParameter(
+        "WWW-Authenticate",
+        str,
+        OpenApiParameter.HEADER,
+        description="How to authenticate.",
+        response=[401],
+    ),
+    OpenApiParameter(
+        "Retry-After",
+        int,
+        OpenApiParameter.HEADER,
+        description="Seconds to wait.",
+        response=[429],
+    ),
+)

@@ -1,0 +1,206 @@
+"""Every operation is made to answer with every status that the document gives it."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.throttling import BaseThrottle
+
+from django_eliza_sessions.api.views.base import ContractView
+from tests.openapi.conformance import ConformingClient, operations
+
+ANSWERS = [
+    (name, int(status))
+    for name, (_, _, operation) in operations().items()
+    for status in operation["responses"]
+]
+
+
+class Refuse(BaseAuthentication):
+    """What a project's own authentication may do."""
+
+    def authenticate(self, request: Any) -> None:
+        raise PermissionDenied("Not from here.")
+
+
+class Throttle(BaseThrottle):
+    """What a project's own throttle may do."""
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        return False
+
+    def wait(self) -> float:
+        return 30
+
+
+@contextmanager
+def broken_database() -> Iterator[None]:
+    def fail(execute: Any, sql: str, *arguments: Any) -> Any:
+        if "SAVEPOINT" in sql:
+            return execute(sql, *arguments)
+        raise OperationalError("The server closed the connection.")
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+class World:
+    """An agent, a session, and a way to call any operation on them."""
+
+    def __init__(self, agent: Any, session: Any) -> None:
+        self.agent_id, self.session_id = agent.pk, session.pk
+        self.client = ConformingClient(raise_request_exception=False)
+
+    def call(
+        self,
+        name: str,
+        *,
+        query: str = "",
+        body: str | None = None,
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> Any:
+        method, path, operation = operations()[name]
+        if body is None and "requestBody" in operation:
+            body = json.dumps(self.body(name))
+        return self.client.generic(
+            method,
+            path.format(session_id=self.session_id) + query,
+            body or "",
+            content_type=content_type,
+            headers=headers,
+        )
+
+    def body(self, name: str) -> dict[str, Any]:
+        return {
+            "createSession": {"agentId": str(self.agent_id), "userId": str(uuid.uuid4())},
+            "updateSessionTimeout": {"timeoutMinutes": 60},
+            "sendSessionMessage": {"content": "Hello", "transport": "http"},
+        }[name]
+
+
+@pytest.fixture
+def world(
+    clock: Any, agent_factory: Callable[..., Any], session_factory: Callable[..., Any]
+) -> World:
+    agent = agent_factory(backend_options={"thought": "Somebody!", "actions": ["REPLY"]})
+    return World(agent, session_factory(agent_id=agent.pk, metadata={"a": [1, None]}))
+
+
+def arguments_for(name: str, status: int) -> dict[str, Any]:
+    """How to call an operation so that it answers with a status, where that is enough."""
+    malformed = {"query": "?limit=0"} if operations()[name][0] == "GET" else {"body": "{"}
+    return {
+        400: malformed,
+        401: {"X-API-KEY": "wrong"},
+        413: {"body": '{"content": ""}'},
+        415: {"body": "content=Hello", "content_type": "text/plain"},
+    }.get(status, {})
+
+
+@pytest.fixture
+def circumstances(
+    world: World,
+    clock: Any,
+    configure: Callable[..., None],
+    session_factory: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[int, Callable[[], Any]]:
+    """What has to happen before an operation answers with a status."""
+
+    def lose() -> None:
+        world.agent_id = world.session_id = uuid.uuid4()
+
+    def reach_maximum() -> None:
+        timeouts = {"timeout_minutes": 30, "max_duration_minutes": 30}
+        world.session_id = session_factory(timeouts=timeouts).pk
+
+    return {
+        403: lambda: monkeypatch.setattr(ContractView, "authentication_classes", [Refuse]),
+        404: lose,
+        410: lambda: clock.shift(timedelta(minutes=30)),
+        413: lambda: configure(MAX_BODY_BYTES=10),
+        422: reach_maximum,
+        429: lambda: monkeypatch.setattr(ContractView, "throttle_classes", [Throttle]),
+    }
+
+
+@pytest.mark.parametrize(("name", "status"), ANSWERS, ids=str)
+def test_answers(name: str, status: int, world: World, circumstances: Any) -> None:
+    circumstances.get(status, lambda: None)()
+    with broken_database() if status in (500, 503) else nullcontext():
+        response = world.call(name, **arguments_for(name, status))
+    assert response.status_code == status
+
+
+def test_tells_a_throttled_client_when_to_come_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ContractView, "throttle_classes", [Throttle])
+    assert world.call("getSession")["Retry-After"] == "30"
+
+
+def test_tells_an_unknown_client_how_to_authenticate(
+    world: World, configure: Callable[..., None]
+) -> None:
+    configure(ACCESS="key")
+    response = world.call("getSession")
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "X-API-KEY"
+
+
+@pytest.mark.parametrize("name", ["listSessions", "getSessionMessages"])
+def test_limit_is_as_documented(name: str, world: World) -> None:
+    limit = next(p for p in operations()[name][2]["parameters"] if p["name"] == "limit")
+    smallest, largest = limit["schema"]["minimum"], limit["schema"]["maximum"]
+    for value, status in [
+        (smallest - 1, 400),
+        (smallest, 200),
+        (largest, 200),
+        (largest + 1, 400),
+    ]:
+        assert world.call(name, query=f"?limit={value}").status_code == status
+
+
+def test_default_limits_are_as_documented(
+    world: World, session_factory: Callable[..., Any]
+) -> None:
+    for _ in range(100):
+        session_factory()
+        world.call("sendSessionMessage", body='{"content": "Hello"}')
+    for name, items in [("listSessions", "sessions"), ("getSessionMessages", "messages")]:
+        limit = next(p for p in operations()[name][2]["parameters"] if p["name"] == "limit")
+        assert len(world.call(name).json()[items]) == limit["schema"]["default"]
+
+
+@pytest.mark.parametrize("path", ["/nothing/at/all/here", "//", "/x/renew/again"])
+def test_unknown_path_is_an_error(path: str, world: World) -> None:
+    response = world.client.get(f"/api/messaging/sessions{path}")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method", ["PUT", "TRACE", "BREW"])
+@pytest.mark.parametrize("name", operations())
+def test_undocumented_method_is_an_error(name: str, method: str, world: World) -> None:
+    path = operations()[name][1].format(session_id=world.session_id)
+    response = world.client.generic(method, path)
+    assert response.status_code == 405
+    assert response["Allow"]
+
+
+@pytest.mark.parametrize("name", operations())
+def test_trailing_slash_answers_the_same(name: str, world: World) -> None:
+    _, path, operation = operations()[name]
+    path = path.format(session_id=world.session_id) + "/"
+    body = json.dumps(world.body(name)) if "requestBody" in operation else ""
+    response = world.client.generic(
+        operations()[name][0], path, body, content_type="application/json"
+    )
+    assert str(response.status_code) == min(operation["responses"])

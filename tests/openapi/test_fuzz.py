@@ -1,0 +1,67 @@
+"""Requests made up from the OpenAPI document, valid and not, against the real app."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+config = schemathesis.Config(seed=1)
+schema = schemathesis.openapi.from_wsgi(
+    "/api/schema/?format=json", get_wsgi_application(), config=config
+)
+
+
+@pytest.fixture(autouse=True)
+def _keep_connection() -> Iterator[None]:
+    """As Django's test client does: requests must not close the test's transaction."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+bounded = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@schema.parametrize()
+@bounded
+def test_answers_strangers_as_documented(case: Any, db: None) -> None:
+    case.call_and_validate(checks=CHECKS)
+
+
+@schema.parametrize()
+@bounded
+def test_answers_guests_as_documented(case: Any, agent: Any, session: Any) -> None:
+    """The same, where session and agent exist."""
+    if "session_id" in case.path_parameters:
+        case.path_parameters["session_id"] = str(session.pk)
+    if isinstance(case.body, dict) and "agentId" in case.body:
+        case.body["agentId"] = str(agent.pk)
+    case.call_and_validate(checks=CHECKS)
