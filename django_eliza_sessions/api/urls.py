@@ -29,7 +29,7 @@ def _route(
     ]
 
 
-_SESSION = "/<str:session_id>"
+_SESSION = "/<str:sessionId>"
 
 urlpatterns = [
     *_route("", SessionViewSet, "sessions", get="list", post="create"),

@@ -13,6 +13,7 @@ from django.core.asgi import get_asgi_application
 from django.test import Client
 
 from tests.conftest import Api
+from tests.openapi.conformance import ConformingClient
 
 KEY = "correct horse"
 
@@ -41,7 +42,7 @@ def login(db: None) -> Callable[..., Api]:
 @pytest.fixture
 def key_holder(db: None, closed_door: None) -> Api:
     """The API as the holder of the server's key sees it."""
-    return Api(Client(headers={"X-API-KEY": KEY}))
+    return Api(ConformingClient(headers={"X-API-KEY": KEY}))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django_eliza_sessions.models import Session
 from tests.api.conftest import KEY
 from tests.api.shapes import error_of, every_route
 from tests.conftest import Api
+from tests.openapi.conformance import ConformingClient
 
 
 def create(api: Api, agent) -> str:
@@ -70,15 +71,15 @@ class TestKey:
         "key", ["", " ", "wrong", KEY.upper(), KEY[:-1], f"{KEY}x", "é", "x" * 5000]
     )
     def test_must_be_right(self, closed_door, db, key):
-        response = Api(Client(headers={"X-API-KEY": key})).get("")
+        response = Api(ConformingClient(headers={"X-API-KEY": key})).get("")
         error_of(response, 401, "AuthenticationError")
         assert response["WWW-Authenticate"] == "X-API-KEY"
         assert KEY.encode() not in response.content
 
     def test_must_be_right_even_where_access_is_open(self, db):
-        api = Api(Client(headers={"X-API-KEY": "wrong"}))
+        api = Api(ConformingClient(headers={"X-API-KEY": "wrong"}))
         error_of(api.get(""), 401, "AuthenticationError")
-        assert Api(Client()).get("").status_code == 200
+        assert Api(ConformingClient()).get("").status_code == 200
 
     def test_must_be_right_even_for_a_user(self, closed_door, login):
         api = login("ann", is_staff=True)
@@ -88,7 +89,7 @@ class TestKey:
     def test_opens_nothing_where_none_is_set(self, settings, db):
         settings.ELIZA_SESSIONS = settings.ELIZA_SESSIONS | {"ACCESS": "key"}
         for key in ("", "None", KEY):
-            response = Api(Client(headers={"X-API-KEY": key})).get("")
+            response = Api(ConformingClient(headers={"X-API-KEY": key})).get("")
             error_of(response, 401, "AuthenticationError")
 
     def test_needs_no_query(self, key_holder, django_assert_num_queries):

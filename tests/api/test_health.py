@@ -8,11 +8,11 @@ import sys
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 
 from django_eliza_sessions.services import sweep
 from tests.api.shapes import TIMESTAMP
 from tests.conftest import BASE, Api, minutes
+from tests.openapi.conformance import ConformingClient
 
 HEALTH = {"status", "activeSessions", "expiringSoon", "timestamp", "uptime"}
 
@@ -55,7 +55,7 @@ def test_is_degraded_when_no_sweep_runs(api, clock, session_factory, late, statu
 
 def test_is_public(closed_door, api):
     assert api.get("/health").status_code == 200
-    with_wrong_key = Api(Client(headers={"X-API-KEY": "wrong"}))
+    with_wrong_key = Api(ConformingClient(headers={"X-API-KEY": "wrong"}))
     assert with_wrong_key.get("/health").status_code == 200
 
 

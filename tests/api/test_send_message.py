@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 
 from django_eliza_sessions.models import Message, Reply, Session
 from django_eliza_sessions.testing.backends import ScriptedBackend
@@ -20,6 +19,7 @@ from tests.api.shapes import (
     error_of,
 )
 from tests.conftest import Api, minutes
+from tests.openapi.conformance import ConformingClient
 
 HELLO = {"content": "Hello", "transport": "http"}
 
@@ -360,7 +360,7 @@ class TestFailure:
     ):
         agent = agent_factory(backend_options={"error": "secret of the backend"})
         session = session_factory(agent_id=agent.pk)
-        api = Api(Client(raise_request_exception=False))
+        api = Api(ConformingClient(raise_request_exception=False))
         response = api.post(f"/{session.pk}/messages", HELLO)
         error = error_of(response, 500, "MessageSendError")
         assert error["code"] == "MESSAGE_SEND_FAILED"
@@ -375,7 +375,7 @@ class TestFailure:
             cursor.execute(
                 "ALTER TABLE django_eliza_sessions_reply RENAME TO eliza_elsewhere"
             )
-        api = Api(Client(raise_request_exception=False))
+        api = Api(ConformingClient(raise_request_exception=False))
         response = api.post(f"/{session.pk}/messages", HELLO)
         error = error_of(response, 500, "MessageSendError")
         assert "context" not in error

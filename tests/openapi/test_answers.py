@@ -72,7 +72,7 @@ class World:
             body = json.dumps(self.body(name))
         return self.client.generic(
             method,
-            path.format(session_id=self.session_id) + query,
+            path.format(sessionId=self.session_id) + query,
             body or "",
             content_type=content_type,
             headers=headers,
@@ -189,7 +189,7 @@ def test_unknown_path_is_an_error(path: str, world: World) -> None:
 @pytest.mark.parametrize("method", ["PUT", "TRACE", "BREW"])
 @pytest.mark.parametrize("name", operations())
 def test_undocumented_method_is_an_error(name: str, method: str, world: World) -> None:
-    path = operations()[name][1].format(session_id=world.session_id)
+    path = operations()[name][1].format(sessionId=world.session_id)
     response = world.client.generic(method, path)
     assert response.status_code == 405
     assert response["Allow"]
@@ -198,7 +198,7 @@ def test_undocumented_method_is_an_error(name: str, method: str, world: World) -
 @pytest.mark.parametrize("name", operations())
 def test_trailing_slash_answers_the_same(name: str, world: World) -> None:
     _, path, operation = operations()[name]
-    path = path.format(session_id=world.session_id) + "/"
+    path = path.format(sessionId=world.session_id) + "/"
     body = json.dumps(world.body(name)) if "requestBody" in operation else ""
     response = world.client.generic(
         operations()[name][0], path, body, content_type="application/json"

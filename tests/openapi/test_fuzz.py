@@ -60,8 +60,8 @@ def test_answers_strangers_as_documented(case: Any, db: None) -> None:
 @bounded
 def test_answers_guests_as_documented(case: Any, agent: Any, session: Any) -> None:
     """The same, where session and agent exist."""
-    if "session_id" in case.path_parameters:
-        case.path_parameters["session_id"] = str(session.pk)
+    if "sessionId" in case.path_parameters:
+        case.path_parameters["sessionId"] = str(session.pk)
     if isinstance(case.body, dict) and "agentId" in case.body:
         case.body["agentId"] = str(agent.pk)
     case.call_and_validate(checks=CHECKS)

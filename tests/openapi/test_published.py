@@ -11,7 +11,7 @@ import pytest
 from tests.openapi.conformance import document, operations
 
 BASE = "/api/messaging/sessions"
-ONE = f"{BASE}/{{session_id}}"
+ONE = f"{BASE}/{{sessionId}}"
 TIMEOUTS = {
     "timeoutMinutes": "integer",
     "autoRenew": "boolean",

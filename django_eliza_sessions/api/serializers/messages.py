@@ -31,8 +31,8 @@ class AttachmentSerializer(Serializer):
     {
         "type": "array",
         "maxItems": MAX_ATTACHMENTS,
-        # Type and url are required here and optional in the published document. Within
-        # "oneOf" that reads as the one shape known so far, to which others may be added.
+        # The published document leaves type and url optional; here they are required.
+        # The "oneOf" leaves room for other shapes of attachment without a new field.
         "items": {"oneOf": [{"$ref": "#/components/schemas/Attachment"}]},
     }
 )

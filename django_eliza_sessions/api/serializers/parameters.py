@@ -19,7 +19,7 @@ def _moment(name: str, description: str) -> OpenApiParameter:
 
 ONE_SESSION = (
     OpenApiParameter(
-        "session_id",
+        "sessionId",
         str,
         OpenApiParameter.PATH,
         description="The `sessionId`. What is no UUID is no session either: a 404.",

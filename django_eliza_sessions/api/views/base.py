@@ -74,14 +74,15 @@ class ContractView(APIView):
 class ContractViewSet(ViewSetMixin, ContractView):
     """The same, with its methods chosen by the route."""
 
+    @property
+    def session_id(self) -> UUID:
+        """The id in the path.
 
-def parse_session_id(text: str) -> UUID:
-    """Return the id in a path.
-
-    Raises:
-        SessionNotFoundError: It is no UUID, so there is no such session.
-    """
-    try:
-        return parse_uuid(text, "session_id")
-    except InvalidUuidError as error:
-        raise session_not_found(text) from error
+        Raises:
+            SessionNotFoundError: It is no UUID, so there is no such session.
+        """
+        text = self.kwargs["sessionId"]
+        try:
+            return parse_uuid(text, "session_id")
+        except InvalidUuidError as error:
+            raise session_not_found(text) from error

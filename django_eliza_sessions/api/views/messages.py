@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from django_eliza_sessions.api import presenters
 from django_eliza_sessions.api.query import parse_limit, parse_moment, single_values
 from django_eliza_sessions.api.schema import document_messages
-from django_eliza_sessions.api.views.base import ContractViewSet, parse_session_id
+from django_eliza_sessions.api.views.base import ContractViewSet
 from django_eliza_sessions.services import lookup, messages
 
 DEFAULT_PAGE = 50
@@ -17,13 +17,13 @@ MAX_PAGE = 100
 class MessageViewSet(ContractViewSet):
     """Send messages and read the history."""
 
-    def create(self, request: Request, session_id: str) -> Response:
+    def create(self, request: Request, **_path: str) -> Response:
         """Send a message."""
         body = self.body
         transport = body.get("transport")
         sent = messages.send_message(
             principal=self.principal,
-            session_id=parse_session_id(session_id),
+            session_id=self.session_id,
             content=body.get("content", ""),
             metadata=body.get("metadata"),
             attachments=body.get("attachments"),
@@ -31,11 +31,9 @@ class MessageViewSet(ContractViewSet):
         )
         return Response(presenters.sent_message(sent), status=201)
 
-    def list(self, request: Request, session_id: str) -> Response:
+    def list(self, request: Request, **_path: str) -> Response:
         """Read the history."""
-        session = lookup.get_session(
-            principal=self.principal, session_id=parse_session_id(session_id)
-        )
+        session = lookup.get_session(principal=self.principal, session_id=self.session_id)
         query = single_values(request.query_params)
         page = messages.list_messages(
             session=session,

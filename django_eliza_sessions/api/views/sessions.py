@@ -16,7 +16,7 @@ from django_eliza_sessions.api.query import (
     single_values,
 )
 from django_eliza_sessions.api.schema import document_sessions
-from django_eliza_sessions.api.views.base import ContractViewSet, parse_session_id
+from django_eliza_sessions.api.views.base import ContractViewSet
 from django_eliza_sessions.api.wire import camel
 from django_eliza_sessions.content import parse_uuid
 from django_eliza_sessions.exceptions import InvalidTimeoutConfigError, quote
@@ -58,40 +58,36 @@ class SessionViewSet(ContractViewSet):
         )
         return Response(presenters.session_page(page))
 
-    def retrieve(self, request: Request, session_id: str) -> Response:
+    def retrieve(self, request: Request, **_path: str) -> Response:
         """Get a session."""
-        session = lookup.get_session(
-            principal=self.principal, session_id=parse_session_id(session_id)
-        )
+        session = lookup.get_session(principal=self.principal, session_id=self.session_id)
         return Response(presenters.session_info(session))
 
-    def destroy(self, request: Request, session_id: str) -> Response:
+    def destroy(self, request: Request, **_path: str) -> Response:
         """End a session."""
-        lifecycle.end_session(
-            principal=self.principal, session_id=parse_session_id(session_id)
-        )
+        lifecycle.end_session(principal=self.principal, session_id=self.session_id)
         return Response(presenters.ended_session())
 
-    def renew(self, request: Request, session_id: str) -> Response:
+    def renew(self, request: Request, **_path: str) -> Response:
         """Renew a session."""
         session = lifecycle.renew_session(
-            principal=self.principal, session_id=parse_session_id(session_id)
+            principal=self.principal, session_id=self.session_id
         )
         return Response(presenters.session_info(session))
 
-    def update_timeout(self, request: Request, session_id: str) -> Response:
+    def update_timeout(self, request: Request, **_path: str) -> Response:
         """Change a session's timeouts."""
         session = lifecycle.update_timeout(
             principal=self.principal,
-            session_id=parse_session_id(session_id),
+            session_id=self.session_id,
             timeouts=_timeouts(self.body),
         )
         return Response(presenters.session_info(session))
 
-    def heartbeat(self, request: Request, session_id: str) -> Response:
+    def heartbeat(self, request: Request, **_path: str) -> Response:
         """Keep a session alive."""
         session = lifecycle.record_heartbeat(
-            principal=self.principal, session_id=parse_session_id(session_id)
+            principal=self.principal, session_id=self.session_id
         )
         return Response(presenters.session_info(session))
 
