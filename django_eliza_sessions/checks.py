@@ -1,10 +1,11 @@
 """System checks of every setting, each with an id and a hint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.utils.module_loading import import_string
@@ -16,6 +17,14 @@ from django_eliza_sessions.conf import SETTINGS, conf
 @register()
 def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     """Check that every setting can be read, and that they agree with each other."""
+    if not isinstance(getattr(settings, "ELIZA_SESSIONS", {}), Mapping):
+        return [
+            Error(
+                "ELIZA_SESSIONS must be a dict.",
+                hint="Leave it out to get every default.",
+                id="eliza_sessions.E001",
+            )
+        ]
     errors = [*_unknown_keys(), *_unreadable_values()]
     # What cannot be read cannot be compared.
     return errors or [*_contradictions(), *_dispatcher(), *_backends()]
@@ -105,10 +114,12 @@ def _backends() -> Iterator[CheckMessage]:
 
 
 @register(Tags.database)
-def check_sqlite(databases: list[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+def check_sqlite(
+    databases: Sequence[str] | None = None, **_kwargs: Any
+) -> list[CheckMessage]:
     """Check that SQLite lets concurrent requests wait instead of failing."""
     return [
-        Warning(
+        Caution(
             f"Database {alias!r} is SQLite without IMMEDIATE transactions: requests at "
             'the same moment can fail with "database is locked".',
             hint='Set OPTIONS to {"transaction_mode": "IMMEDIATE", "timeout": 20}.',

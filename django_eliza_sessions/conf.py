@@ -84,6 +84,10 @@ def _text(value: object) -> str:
     raise ValueError("must be a non-empty string")
 
 
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
 def _access(value: object) -> str:
     if value in ("key", "open"):
         return str(value)
@@ -126,7 +130,10 @@ class Conf:
     )
     #: Whether ``eliza_sessions_shutdown`` ends every active session.
     clear_sessions_on_shutdown = Setting(
-        "CLEAR_SESSIONS_ON_SHUTDOWN", False, _boolean, "CLEAR_SESSIONS_ON_SHUTDOWN"
+        "CLEAR_SESSIONS_ON_SHUTDOWN",
+        default=False,
+        parse=_boolean,
+        environment="CLEAR_SESSIONS_ON_SHUTDOWN",
     )
     #: How often ``sweep_sessions`` looks for deadlines; a warning is late by this at most.
     sweep_interval_seconds = Setting(
@@ -140,7 +147,7 @@ class Conf:
     access = Setting("ACCESS", "key", _access, "ELIZA_SESSIONS_ACCESS")
     #: The server's own API key, sent as ``X-API-KEY``; its holder is an administrator.
     server_auth_token = Setting[str | None](
-        "ELIZA_SERVER_AUTH_TOKEN", None, _text, "ELIZA_SERVER_AUTH_TOKEN"
+        "ELIZA_SERVER_AUTH_TOKEN", None, _text_or_none, "ELIZA_SERVER_AUTH_TOKEN"
     )
     #: Request bodies above this many bytes are refused with a 413.
     max_body_bytes = Setting(

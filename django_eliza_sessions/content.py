@@ -5,6 +5,7 @@ as it was sent: nothing is trimmed, clamped or converted on the way.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +47,9 @@ def decode_json(body: bytes) -> Any:
             nested deeper than ``MAX_NESTING`` levels.
     """
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse_constant)
+        value = json.loads(
+            body.decode(), parse_constant=_refuse_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError("body", f"must be valid JSON: {error}") from error
     if _nested_deeper_than(value, MAX_NESTING):
@@ -58,6 +61,12 @@ def decode_json(body: bytes) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(number: str) -> float:
+    if math.isinf(float(number)):
+        raise ValueError("a number is too large for a double")
+    return float(number)
 
 
 def _nested_deeper_than(value: object, levels: int) -> bool:
@@ -95,6 +104,11 @@ def check_text(value: str, field: str, error: type[InvalidInputError]) -> None:
     """
     if _UNSTORABLE.search(value):
         raise error(field, "must not contain NUL characters or lone surrogates")
+
+
+def storable(text: str) -> str:
+    """Return text that is not a client's with a mark where it could not be stored."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def check_content(value: object) -> str:
@@ -205,6 +219,7 @@ def _is_web_address(value: object) -> bool:
         return (
             address.scheme in ("http", "https")
             and bool(address.hostname)
+            and address.port != 0  # reading it refuses what is no number
             and not re.search(r"[\s\x00-\x20\x7f]", value)
         )
     except ValueError:

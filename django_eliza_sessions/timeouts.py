@@ -96,9 +96,13 @@ def _parse(field: str, value: object, limits: TimeoutLimits) -> int | bool | Non
         raise InvalidTimeoutConfigError(field, f"must be true or false, got {quote(value)}")
     smallest, largest = limits.range_of(field)
     # In JSON 30.0 is a whole number and true is not; in Python it is the other way.
-    if not isinstance(value, bool) and isinstance(value, int | float):
-        if smallest <= value <= largest and value == int(value):
-            return int(value)
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and smallest <= value <= largest
+        and value == int(value)
+    ):
+        return int(value)
     raise InvalidTimeoutConfigError(
         field,
         f"must be a whole number from {smallest} to {largest}, got {quote(value)}",

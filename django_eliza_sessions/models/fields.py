@@ -1,5 +1,8 @@
 """Field types of our own."""
 
+import json
+from typing import Any
+
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -17,3 +20,20 @@ class VerbatimJSONField(models.JSONField):
         if connection.vendor == "postgresql":
             return "json"
         return super().db_type(connection)
+
+    def get_db_prep_value(
+        self,
+        value: Any,
+        connection: BaseDatabaseWrapper,
+        prepared: bool = False,  # noqa: FBT001, FBT002 - as Django calls it
+    ) -> Any:
+        """Return the text to store; Django's own would pass through ``jsonb``."""
+        if connection.vendor == "postgresql" and not hasattr(value, "as_sql"):
+            return json.dumps(value, cls=self.encoder)
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        """Read text, which is what Django decodes; the driver would decode ``json``."""
+        if compiler.connection.vendor == "postgresql":
+            return f"{sql}::text", params
+        return super().select_format(compiler, sql, params)

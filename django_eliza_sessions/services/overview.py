@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Q
 
 from django_eliza_sessions.conf import conf
@@ -162,5 +162,5 @@ def check_health() -> Health:
             expiring_soon=Session.objects.near_expiration(now).count(),
             uptime=uptime,
         )
-    except DatabaseError:
+    except Error:
         return Health(status=Status.UNHEALTHY, active=0, expiring_soon=0, uptime=uptime)

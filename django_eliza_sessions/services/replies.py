@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import F
 from django.utils.module_loading import import_string
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.backends import AgentReply, ReplyRequest, Turn, backends
 from django_eliza_sessions.conf import conf
-from django_eliza_sessions.content import check_text
+from django_eliza_sessions.content import check_text, storable
 from django_eliza_sessions.exceptions import InvalidContentError
 from django_eliza_sessions.models import Message, Reply, Session
 from django_eliza_sessions.services import clock
@@ -100,9 +100,12 @@ def dispatch_due_replies(*, limit: int = 1000) -> int:
         if reply.attempts >= MAX_ATTEMPTS:
             fail_reply(reply=reply, error=f"Given up after {MAX_ATTEMPTS} attempts.")
             continue
-        claimed = Reply.objects.filter(
-            pk=reply.pk, attempts=reply.attempts, lease_until=reply.lease_until
-        ).update(status=Reply.Status.QUEUED, lease_until=now + DISPATCH_GRACE)
+        # Still due: its holder may have finished late, or another sweep come first.
+        claimed = (
+            Reply.objects.due(now)
+            .filter(pk=reply.pk, attempts=reply.attempts)
+            .update(status=Reply.Status.QUEUED, lease_until=now + DISPATCH_GRACE)
+        )
         if claimed:
             dispatch_reply(reply_id=reply.pk)
             count += 1
@@ -141,7 +144,8 @@ def run_reply(*, reply: Reply) -> Message | None:
     try:
         backend = backends[agent.backend]
         answer = backend.reply(_request(reply, backend.history_limit))
-        check_text(answer.text, "text", InvalidContentError)
+        for text in (answer.text, answer.thought or "", *answer.actions):
+            check_text(text, "answer", InvalidContentError)
     except Exception as error:
         # A backend is somebody else's code: whatever it raises, the reply has failed.
         logger.exception("Backend %r failed on reply %s", agent.backend, reply.pk)
@@ -151,14 +155,16 @@ def run_reply(*, reply: Reply) -> Message | None:
         return _complete(reply, answer)
     except LeaseLostError:
         logger.warning("Reply %s was finished by somebody else", reply.pk)
-        return None
+    except DatabaseError:
+        logger.exception("Reply %s could not be stored; a sweep will see", reply.pk)
+    return None
 
 
 def _request(reply: Reply, history_limit: int) -> ReplyRequest:
     message = reply.message
     session = message.session
     earlier = session.messages.between(None, message.created_at)
-    history = earlier.order_by("-created_at")[:history_limit] if history_limit else []
+    history = list(earlier.order_by("-created_at")[:history_limit])
     return ReplyRequest(
         agent_id=session.agent_id,
         agent_name=session.agent.name,
@@ -202,7 +208,12 @@ def fail_reply(*, reply: Reply, error: str) -> None:
         error: Why, for the operator.
     """
     with transaction.atomic():
-        if _finish(reply, status=Reply.Status.FAILED, error=error, finished_at=clock.now()):
+        if _finish(
+            reply,
+            status=Reply.Status.FAILED,
+            error=storable(error),
+            finished_at=clock.now(),
+        ):
             announce(signals.reply_failed, reply, reply=reply)
 
 

@@ -5,7 +5,8 @@ the work: a batch leaves out the rows that another one has locked.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 
@@ -41,10 +42,14 @@ def sweep_sessions() -> SweepResult:
 
 @transaction.atomic
 def _sweep_batch(result: SweepResult) -> int:
-    sessions = _lock(Session.objects.due(clock.now()))
+    sessions = _lock(Session.objects.due(clock.now()), skip_locked=True)
     now = clock.now()
+    warned = _warned_deadlines(sessions)
     events = []
     for session in sessions:
+        # A change of timeouts can bring back a deadline that was warned about before.
+        if (session.pk, session.expires_at) in warned:
+            session.warned_for = session.expires_at
         if session.is_expired(now):
             events.append(transitions.expire(session, now))
             result.expired += 1
@@ -55,6 +60,11 @@ def _sweep_batch(result: SweepResult) -> int:
             session.sweep_at = transitions.next_due_at(session)
     _save(sessions, events)
     return len(sessions)
+
+
+def _warned_deadlines(sessions: list[Session]) -> set[tuple[UUID, datetime | None]]:
+    warnings = Event.objects.filter(session__in=sessions, kind=Event.Kind.WARNED)
+    return set(warnings.values_list("session_id", "deadline"))
 
 
 def end_all_sessions() -> int:
@@ -68,14 +78,14 @@ def end_all_sessions() -> int:
 @transaction.atomic
 def _end_batch() -> int:
     now = clock.now()
-    sessions = _lock(Session.objects.active(now))
+    sessions = _lock(Session.objects.active(now), skip_locked=False)
     events = [event for session in sessions for event in transitions.end(session, now)]
     _save(sessions, events)
     return len(sessions)
 
 
-def _lock(sessions: SessionQuerySet) -> list[Session]:
-    return list(sessions.select_for_update(skip_locked=True, no_key=True)[:BATCH])
+def _lock(sessions: SessionQuerySet, *, skip_locked: bool) -> list[Session]:
+    return list(sessions.select_for_update(skip_locked=skip_locked, no_key=True)[:BATCH])
 
 
 def _save(sessions: list[Session], events: list[Event]) -> None:
@@ -100,6 +110,6 @@ def purge_sessions() -> int:
 
 @transaction.atomic
 def _purge_batch(sessions: SessionQuerySet) -> int:
-    ids = [session.pk for session in _lock(sessions)]
+    ids = [session.pk for session in _lock(sessions, skip_locked=True)]
     Session.objects.filter(pk__in=ids).delete()
     return len(ids)

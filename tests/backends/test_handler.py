@@ -1,0 +1,47 @@
+"""From an alias to a backend."""
+
+import pytest
+
+from django_eliza_sessions.backends import UnknownBackendError, backends
+from django_eliza_sessions.backends.echo import EchoBackend
+
+ECHO = "django_eliza_sessions.backends.echo.EchoBackend"
+
+
+def test_makes_a_backend_once():
+    assert isinstance(backends["default"], EchoBackend)
+    assert backends["default"] is backends["default"]
+
+
+def test_makes_one_per_alias(configure):
+    configure(BACKENDS={"a": {"BACKEND": ECHO}, "b": {"BACKEND": ECHO}})
+
+    assert backends["a"] is not backends["b"]
+
+
+def test_hands_over_the_options(configure):
+    configure(BACKENDS={"echo": {"BACKEND": ECHO, "OPTIONS": {"volume": 11}}})
+
+    assert backends["echo"].options == {"volume": 11}
+
+
+def test_follows_the_settings(configure):
+    configure(BACKENDS={"echo": {"BACKEND": ECHO}})
+    first = backends["echo"]
+
+    configure(BACKENDS={"echo": {"BACKEND": ECHO, "OPTIONS": {"volume": 11}}})
+
+    assert backends["echo"] is not first
+    assert backends["echo"].options == {"volume": 11}
+
+
+def test_names_the_aliases_there_are():
+    with pytest.raises(UnknownBackendError, match="'gone'; configured are: default, scr"):
+        backends["gone"]
+
+
+def test_class_that_is_not_there(configure):
+    configure(BACKENDS={"echo": {"BACKEND": "nowhere.Backend"}})
+
+    with pytest.raises(ImportError):
+        backends["echo"]

@@ -1,0 +1,215 @@
+"""The system checks: every mistake in the settings is named, with a hint."""
+
+import pytest
+from django.core.checks import run_checks
+from django.db import connections
+
+from django_eliza_sessions import checks
+from django_eliza_sessions.backends import AgentBackend
+from django_eliza_sessions.backends.echo import EchoBackend
+
+NOT_CALLABLE = "no function"
+
+
+class PickyBackend(EchoBackend):
+    def check(self):
+        return ["needs a model.", "needs a key."]
+
+
+class BrokenBackend(EchoBackend):
+    def __init__(self, options):
+        raise KeyError("model")
+
+
+class UnfinishedBackend(AgentBackend):
+    pass
+
+
+def backend(name):
+    return {"BACKENDS": {"picky": {"BACKEND": f"{__name__}.{name}"}}}
+
+
+def test_settings_of_the_tests_are_fine():
+    assert run_checks() == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "id_", "message", "hint"),
+    [
+        pytest.param(
+            {"SESSION_TIMEOUT": 30},
+            "E001",
+            'ELIZA_SESSIONS["SESSION_TIMEOUT"] is not a setting.',
+            "SESSION_DEFAULT_TIMEOUT_MINUTES",
+            id="unknown-key",
+        ),
+        pytest.param(
+            {"SESSION_MAX_TIMEOUT_MINUTES": "x"},
+            "E002",
+            'ELIZA_SESSIONS["SESSION_MAX_TIMEOUT_MINUTES"] must be a whole number',
+            "the default 1440",
+            id="unreadable-value",
+        ),
+        pytest.param(
+            {"SESSION_MIN_TIMEOUT_MINUTES": 60, "SESSION_MAX_TIMEOUT_MINUTES": 59},
+            "E003",
+            "SESSION_MIN_TIMEOUT_MINUTES (60) is above SESSION_MAX_TIMEOUT_MINUTES (59)",
+            "Lower the one",
+            id="minimum-above-maximum",
+        ),
+        pytest.param(
+            {"SESSION_DEFAULT_TIMEOUT_MINUTES": 4},
+            "E004",
+            "SESSION_DEFAULT_TIMEOUT_MINUTES is 4",
+            "from 5 to 1440",
+            id="default-below-minimum",
+        ),
+        pytest.param(
+            {"SESSION_MAX_DURATION_MINUTES": 2881},
+            "E004",
+            "SESSION_MAX_DURATION_MINUTES is 2881",
+            "from 1 to 2880",
+            id="duration-above-maximum",
+        ),
+        pytest.param(
+            {"SESSION_WARNING_THRESHOLD_MINUTES": 1441},
+            "E004",
+            "SESSION_WARNING_THRESHOLD_MINUTES is 1441",
+            "from 1 to 1440",
+            id="threshold-above-maximum",
+        ),
+        pytest.param(
+            {"REPLY_DISPATCHER": "nowhere.at.all"},
+            "E005",
+            "'nowhere.at.all' cannot be imported",
+            "django-eliza-sessions[celery]",
+            id="dispatcher-missing",
+        ),
+        pytest.param(
+            {"REPLY_DISPATCHER": f"{__name__}.NOT_CALLABLE"},
+            "E005",
+            "cannot be called",
+            "gets the reply's id",
+            id="dispatcher-not-callable",
+        ),
+        pytest.param(
+            backend("BrokenBackend"),
+            "E006",
+            "KeyError: 'model'",
+            "picky",
+            id="backend-raises",
+        ),
+        pytest.param(
+            backend("UnfinishedBackend"), "E006", "abstract", "picky", id="backend-abstract"
+        ),
+        pytest.param(
+            backend("Missing"), "E006", "ImportError", "picky", id="backend-missing"
+        ),
+    ],
+)
+def test_names_the_mistake(configure, keys, id_, message, hint):
+    configure(**keys)
+
+    [error] = checks.check_settings()
+
+    assert error.id == f"eliza_sessions.{id_}"
+    assert error.is_serious()
+    assert message in error.msg
+    assert hint in error.hint
+
+
+def test_passes_on_what_a_backend_says(configure):
+    configure(**backend("PickyBackend"))
+
+    assert [error.msg for error in checks.check_settings()] == [
+        "Backend 'picky': needs a model.",
+        "Backend 'picky': needs a key.",
+    ]
+
+
+def test_unreadable_value_in_the_environment(monkeypatch):
+    monkeypatch.setenv("ELIZA_SESSIONS_RETENTION_DAYS", "never")
+
+    [error] = checks.check_settings()
+
+    assert error.id == "eliza_sessions.E002"
+    assert error.msg.startswith("ELIZA_SESSIONS_RETENTION_DAYS must be")
+
+
+def test_reports_every_mistake_at_once(configure):
+    configure(COLOUR="red", SESSION_MIN_TIMEOUT_MINUTES=0, ACCESS="public")
+
+    assert [error.id for error in checks.check_settings()] == [
+        "eliza_sessions.E001",
+        "eliza_sessions.E002",
+        "eliza_sessions.E002",
+    ]
+
+
+class TestAccess:
+    def test_open_access_is_refused_in_a_deployment(self, configure):
+        configure(ACCESS="open")
+
+        [error] = checks.check_access()
+
+        assert error.id == "eliza_sessions.E007"
+        assert error.is_serious()
+        assert '"key"' in error.hint
+
+    def test_runs_only_for_deployments(self, configure):
+        configure(ACCESS="open")
+
+        deployed = run_checks(include_deployment_checks=True)
+
+        assert "eliza_sessions.E007" in [message.id for message in deployed]
+        assert "eliza_sessions.E007" not in [message.id for message in run_checks()]
+
+    def test_key_access_is_fine(self, configure):
+        configure(ACCESS="key")
+
+        assert checks.check_access() == []
+
+    def test_unreadable_access_is_left_to_the_other_check(self, configure):
+        configure(ACCESS="public")
+
+        assert checks.check_access() == []
+
+
+class TestSqlite:
+    @pytest.fixture
+    def use(self, monkeypatch):
+        """Pretend that the default database has these options."""
+
+        def change(**options):
+            monkeypatch.setitem(connections.settings["default"], "OPTIONS", options)
+            monkeypatch.setattr(connections["default"], "vendor", "sqlite")
+
+        return change
+
+    @pytest.mark.parametrize("options", [{}, {"transaction_mode": "DEFERRED"}], ids=repr)
+    def test_warns_about_deferred_transactions(self, use, options):
+        use(**options)
+
+        [warning] = checks.check_sqlite(databases=["default"])
+
+        assert warning.id == "eliza_sessions.W001"
+        assert not warning.is_serious()
+        assert "IMMEDIATE" in warning.hint
+
+    @pytest.mark.parametrize("mode", ["IMMEDIATE", "EXCLUSIVE"])
+    def test_other_modes_are_fine(self, use, mode):
+        use(transaction_mode=mode)
+
+        assert checks.check_sqlite(databases=["default"]) == []
+
+    def test_looks_only_at_the_databases_asked_for(self, use):
+        use()
+
+        assert checks.check_sqlite() == []
+
+
+def test_e001_names_settings_that_are_no_dict(settings):
+    settings.ELIZA_SESSIONS = None
+    [problem] = checks.check_settings()
+    assert problem.id == "eliza_sessions.E001"
+    assert "dict" in problem.msg

@@ -1,0 +1,89 @@
+"""The documentation names everything that is public, and nothing that is not there."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from django.dispatch import Signal
+
+from django_eliza_sessions import exceptions, signals
+from django_eliza_sessions.conf import SETTINGS
+from django_eliza_sessions.services import (
+    lifecycle,
+    lookup,
+    messages,
+    overview,
+    replies,
+    sweep,
+)
+
+ROOT = Path(__file__).parents[2]
+DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+PACKAGE = ROOT / "django_eliza_sessions"
+
+
+def _first_cells(document: str) -> list[str]:
+    """What the rows of a document's tables are about."""
+    return re.findall(r"^\| `([^`]+)`", DOCS[document], re.MULTILINE)
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_every_setting_is_documented_with_its_variable_and_default(setting):
+    row = re.search(rf"^\| `{setting.name}` .*$", DOCS["settings.md"], re.MULTILINE)
+    assert row, f"docs/settings.md does not name {setting.name}"
+    if setting.environment and setting.environment != setting.name:
+        assert f"`{setting.environment}`" in row[0]
+    shown = "none" if setting.default is None else str(setting.default).lower()
+    if setting.name != "BACKENDS":
+        assert re.search(rf"\| `?{re.escape(shown)}`? \|", row[0], re.IGNORECASE)
+
+
+def test_no_setting_is_documented_that_is_not_there():
+    documented = [name for name in _first_cells("settings.md") if name.isupper()]
+    assert sorted(documented) == sorted(SETTINGS)
+
+
+def test_every_check_is_documented():
+    source = (PACKAGE / "checks.py").read_text()
+    ids = set(re.findall(r'"(eliza_sessions\.[EW]\d+)"', source))
+    assert ids == {name for name in _first_cells("settings.md") if "." in name}
+
+
+def test_every_signal_is_documented():
+    names = [name for name, value in vars(signals).items() if isinstance(value, Signal)]
+    assert [name for name in _first_cells("reference.md") if name in names] == names
+
+
+def test_every_error_is_documented_with_code_and_status():
+    for _name, error in inspect.getmembers(exceptions, inspect.isclass):
+        if error.__module__ == exceptions.__name__ and hasattr(error, "code"):
+            row = f"| `{error.__name__}` | `{error.code}` | {error.status} |"
+            is_base = bool(error.__subclasses__())
+            assert (row in DOCS["reference.md"]) is not is_base, row
+
+
+def test_every_command_is_documented():
+    commands = {path.stem for path in (PACKAGE / "management/commands").glob("eliza_*.py")}
+    assert commands == {
+        name for name in _first_cells("reference.md") if name.startswith("eliza_")
+    }
+
+
+def test_the_services_named_exist():
+    modules = {
+        m.__name__.rpartition(".")[2]: m
+        for m in (lifecycle, lookup, messages, overview, replies, sweep)
+    }
+    for line in DOCS["reference.md"].splitlines():
+        cells = re.findall(r"`(\w+)`", line)
+        if cells and cells[0] in modules:
+            for function in cells[1:]:
+                assert callable(getattr(modules[cells[0]], function))
+
+
+def test_links_between_documents_lead_somewhere():
+    pages = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,0 +1,162 @@
+"""Opening a session."""
+
+import uuid
+
+import pytest
+from django.db import connection
+
+from django_eliza_sessions import signals
+from django_eliza_sessions.exceptions import (
+    AgentNotFoundError,
+    InvalidMetadataError,
+    InvalidTimeoutConfigError,
+    SessionCreationError,
+)
+from django_eliza_sessions.models import Event, Session
+from django_eliza_sessions.services.lifecycle import create_session
+from tests.conftest import NOON, minutes
+from tests.services.faults import refuse_inserts
+
+pytestmark = pytest.mark.django_db
+FIELDS = {
+    "timeout_minutes": 10,
+    "auto_renew": False,
+    "max_duration_minutes": 100,
+    "warning_threshold_minutes": 3,
+}
+
+
+def test_stores_what_was_asked_for(agent, owner, clock):
+    user_id = uuid.uuid4()
+
+    session = create_session(
+        principal=owner, agent_id=agent.pk, user_id=user_id, metadata={"a": 1}
+    )
+
+    session = Session.objects.get(pk=session.pk)
+    assert session.agent == agent
+    assert session.user_id == user_id
+    assert session.owner == owner.id
+    assert session.metadata == {"a": 1}
+    assert session.created_at == session.last_activity_at == session.renewed_at == NOON
+    assert session.renewal_count == 0
+    assert session.expires_at == NOON + minutes(30)
+    assert session.warns_at == session.sweep_at == NOON + minutes(25)
+    assert session.channel_id == session.pk
+
+
+def test_cuts_the_time_to_milliseconds(session_factory, clock):
+    clock.move_to(NOON.replace(microsecond=123_999), tick=False)
+
+    assert session_factory().created_at == NOON.replace(microsecond=123_000)
+
+
+def test_records_and_announces(
+    session_factory, received, django_capture_on_commit_callbacks
+):
+    created = received(signals.session_created)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        session = session_factory()
+        assert created == []
+
+    assert [arguments["session"] for arguments in created] == [session]
+    assert created[0]["sender"] is Session
+    assert list(session.events.values_list("sequence", "kind", "deadline")) == [
+        (1, Event.Kind.CREATED, None)
+    ]
+
+
+class TestTimeouts:
+    def test_settings_apply_where_nothing_else_does(self, session_factory, configure):
+        configure(
+            SESSION_DEFAULT_TIMEOUT_MINUTES=10,
+            SESSION_MAX_DURATION_MINUTES=100,
+            SESSION_WARNING_THRESHOLD_MINUTES=3,
+        )
+
+        config = session_factory().timeout_config
+
+        assert config.timeout_minutes == 10
+        assert config.auto_renew is True
+        assert config.max_duration_minutes == 100
+        assert config.warning_threshold_minutes == 3
+
+    @pytest.mark.parametrize("field", FIELDS)
+    def test_agent_overrides_settings(self, agent_factory, session_factory, field):
+        agent = agent_factory(**{field: FIELDS[field]})
+        inherited = session_factory().timeout_config
+
+        config = session_factory(agent_id=agent.pk).timeout_config
+
+        assert config == inherited.overridden_by({field: FIELDS[field]})
+
+    @pytest.mark.parametrize("field", FIELDS)
+    def test_session_overrides_agent(self, agent_factory, session_factory, field):
+        agent = agent_factory(**FIELDS)
+        own = True if field == "auto_renew" else 7
+
+        session = session_factory(agent_id=agent.pk, timeouts={field: own})
+
+        for name, value in (FIELDS | {field: own}).items():
+            assert getattr(session, name) == value
+
+    @pytest.mark.parametrize("field", FIELDS)
+    def test_null_inherits(self, session_factory, field):
+        assert (
+            session_factory(timeouts={field: None}).timeout_config
+            == session_factory().timeout_config
+        )
+
+    def test_agent_may_leave_the_limits_of_clients(self, agent_factory, session_factory):
+        agent = agent_factory(timeout_minutes=1)
+
+        session = session_factory(agent_id=agent.pk)
+
+        assert session.expires_at == session.created_at + minutes(1)
+
+    def test_limits_follow_the_settings(self, session_factory, configure):
+        configure(SESSION_MIN_TIMEOUT_MINUTES=1)
+
+        assert session_factory(timeouts={"timeout_minutes": 1}).timeout_minutes == 1
+
+    def test_shorter_maximum_duration_binds(self, session_factory, clock):
+        session = session_factory(timeouts={"max_duration_minutes": 10})
+
+        assert session.expires_at == NOON + minutes(10)
+        assert session.is_at_hard_deadline
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("enabled", [None, False], ids=["absent", "disabled"])
+    def test_agent(self, session_factory, agent_factory, enabled):
+        agent_id = uuid.uuid4()
+        if enabled is not None:
+            agent_factory(pk=agent_id, enabled=enabled)
+
+        with pytest.raises(AgentNotFoundError) as raised:
+            session_factory(agent_id=agent_id)
+
+        assert raised.value.context == {"agent_id": str(agent_id)}
+        assert not Session.objects.exists()
+
+    def test_bad_values_come_before_the_agent(self, session_factory):
+        with pytest.raises(InvalidMetadataError):
+            session_factory(agent_id=uuid.uuid4(), metadata=[])
+        with pytest.raises(InvalidTimeoutConfigError):
+            session_factory(agent_id=uuid.uuid4(), timeouts={"timeout_minutes": 1})
+
+    def test_database_that_refuses(self, session_factory, received):
+        created = received(signals.session_created)
+        with (
+            connection.execute_wrapper(refuse_inserts),
+            pytest.raises(SessionCreationError),
+        ):
+            session_factory()
+        assert created == []
+
+
+def test_query_count(session_factory, agent, django_assert_num_queries):
+    # Savepoint, agent, session, event, release.
+    with django_assert_num_queries(5):
+        session_factory()
