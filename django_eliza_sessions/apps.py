@@ -14,4 +14,6 @@ class ElizaSessionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what has to be known before the first request."""
-        from django_eliza_sessions import checks  # noqa: F401, PLC0415 - needs the apps
+        # These need the apps; the clock begins to count the uptime.
+        from django_eliza_sessions import checks  # noqa: F401, PLC0415
+        from django_eliza_sessions.services import clock  # noqa: F401, PLC0415

@@ -1,6 +1,5 @@
 """Looking at all sessions at once: the list for administrators, and health."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,8 +13,6 @@ from django_eliza_sessions.exceptions import PermissionDeniedError
 from django_eliza_sessions.models import Session
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
-
-_started = time.monotonic()
 
 
 class State(StrEnum):
@@ -152,7 +149,7 @@ def check_health() -> Health:
     been waiting for three sweep intervals: then no sweep runs.
     """
     now = clock.now()
-    uptime = time.monotonic() - _started
+    uptime = clock.uptime()
     overdue_at = now - timedelta(seconds=3 * conf.sweep_interval_seconds)
     try:
         overdue = Session.objects.due(overdue_at).exists()

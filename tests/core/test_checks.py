@@ -29,6 +29,7 @@ def backend(name):
     return {"BACKENDS": {"picky": {"BACKEND": f"{__name__}.{name}"}}}
 
 
+@pytest.mark.django_db  # Django 6.1 looks at the database in its own checks.
 def test_settings_of_the_tests_are_fine():
     assert run_checks() == []
 
@@ -156,6 +157,7 @@ class TestAccess:
         assert error.is_serious()
         assert '"key"' in error.hint
 
+    @pytest.mark.django_db
     def test_runs_only_for_deployments(self, configure):
         configure(ACCESS="open")
 
