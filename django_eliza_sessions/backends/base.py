@@ -4,18 +4,26 @@ Plain Python, so that a backend can be written and tested without Django.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
 from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One earlier message of the conversation."""
+    """One earlier message of the conversation.
+
+    Attributes:
+        is_agent: Whether the agent said it.
+        content: What was said.
+        is_incomplete: Whether the agent was cut short, by a stop or a failure.
+    """
 
     is_agent: bool
     content: str
+    is_incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,7 @@ class ReplyRequest:
         history: The messages before it, the oldest first; as many as the backend's
             ``history_limit``.
         options: The agent's own options for its backend.
+        cancelled: Set as soon as nobody wants the answer any more.
     """
 
     agent_id: UUID
@@ -42,6 +51,7 @@ class ReplyRequest:
     attachments: tuple[Mapping[str, Any], ...]
     history: tuple[Turn, ...]
     options: Mapping[str, Any]
+    cancelled: Event = field(default_factory=Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +62,15 @@ class AgentReply:
         text: The answer itself.
         thought: What the agent thought on the way.
         actions: Names of what the agent did.
+        input_tokens: What the model read, where the backend knows.
+        output_tokens: What the model wrote, where the backend knows.
     """
 
     text: str
     thought: str | None = None
     actions: tuple[str, ...] = ()
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
     def metadata(self) -> dict[str, Any]:
         """Return thought and actions, where there are any, as a message stores them."""
@@ -76,7 +90,7 @@ class AgentBackend(ABC):
     """
 
     #: How many earlier messages it wants with each request.
-    history_limit: ClassVar[int] = 0
+    history_limit: int = 0
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
@@ -87,6 +101,14 @@ class AgentBackend(ABC):
 
         May take its time; no transaction is open. Whatever it raises fails the reply.
         """
+
+    def stream(self, request: ReplyRequest) -> Iterator[str | AgentReply]:
+        """Answer piece by piece: texts as they come, and the whole reply at the end.
+
+        Override it, and ``reply`` with it, when the backend can stream. Look at
+        ``request.cancelled`` now and then: once it is set nobody wants the rest.
+        """
+        yield self.reply(request)
 
     def check(self) -> list[str]:
         """Return what is wrong with the options, a sentence each, for system checks."""
