@@ -1,6 +1,6 @@
 """``make run``: the whole example in one terminal, from ``migrate`` to Ctrl-C.
 
-Starts the web server, Celery beat and, with a broker, a Celery worker; stops them all
+Starts the web server, Celery beat and, with a broker, Celery workers; stops them all
 when asked to, or when one of them ends.
 """
 
@@ -47,8 +47,12 @@ def main() -> int:
     """
     try:
         socket.create_server((HOST, int(PORT))).close()
-    except (OSError, OverflowError, ValueError) as error:
-        say(f"Cannot serve on {HOST}, port {PORT}: {error}")
+    except (OverflowError, ValueError):
+        say(f"PORT must be a number up to 65535, not {PORT}.")
+        return 1
+    except OSError as error:
+        say(f"Cannot serve on {HOST}, port {PORT}: {error.strerror}.")
+        say("Another port may be free: make run PORT=3001")
         return 1
     stop_signals: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -94,8 +98,9 @@ def commands() -> dict[str, list[str]]:
     }
     if settings.broker_url:
         # Threads, because answering is waiting for the agent rather than computing.
-        pool = ("--pool", "threads", "--concurrency", "8")
-        found["worker"] = [*celery, "worker", *pool, "--loglevel", "info"]
+        worker = [*celery, "worker", "--loglevel", "info", "--pool", "threads"]
+        found["sweeper"] = [*worker, "-n", "sweeper", "-Q", "celery", "-c", "2"]
+        found["answerer"] = [*worker, "-n", "answerer", "-Q", "replies", "-c", "8"]
     return found
 
 
@@ -142,7 +147,7 @@ def announce(parts: dict[str, Part]) -> None:
 Running: {running}. Stop with Ctrl-C.
 
   API    {site}/api/messaging/sessions
-  Docs   {site}/api/docs/
+  Docs   {site}/api/docs/ and {site}/api/redoc/
   Admin  {site}/admin/{login}
 
 Create a session:

@@ -118,6 +118,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request must not wait for a dead broker: its reply is handed out again by beat.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
+# Slow answers must not hold up the sweeps, so they have a queue and a worker of their own.
+CELERY_TASK_ROUTES = {"django_eliza_sessions.tasks.answer_reply": {"queue": "replies"}}
 if broker_url.startswith("redis"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 
@@ -156,5 +158,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # Replaces Django's own handlers, which would say everything twice.
-    "loggers": {"django": {"level": "INFO"}},
+    # The server's log has every request, so that 4xx need no second line.
+    "loggers": {"django": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
 }

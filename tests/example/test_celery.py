@@ -39,7 +39,7 @@ def postgresql() -> Iterator[str]:
 @pytest.mark.redis
 def test_a_worker_answers(broker, make_server):
     server = make_server(CELERY_BROKER_URL=broker).start()
-    assert {*server.pids} == {"web", "beat", "worker"}
+    assert {*server.pids} == {"web", "beat", "sweeper", "answerer"}
     session = server.create_session()
 
     server.call(f"/{session}/messages", {"content": "Hello there"})

@@ -138,7 +138,7 @@ def test_refuses_a_port_that_is_taken(make_server, tmp_path):
         server.launch()
         assert server.process.wait(60) == 1
     assert server.output.startswith("Cannot serve on 127.0.0.1, port")
-    assert server.output.count("\n") == 1
+    assert server.output.count("\n") == 2
     assert not (tmp_path / "db.sqlite3").exists()
 
 
