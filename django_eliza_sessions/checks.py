@@ -1,6 +1,6 @@
 """System checks of every setting, each with an id and a hint."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -113,10 +113,8 @@ def _backends() -> Iterator[CheckMessage]:
             )
 
 
-@register(Tags.database)
-def check_sqlite(
-    databases: Sequence[str] | None = None, **_kwargs: Any
-) -> list[CheckMessage]:
+@register()
+def check_sqlite(**_kwargs: Any) -> list[CheckMessage]:
     """Check that SQLite lets concurrent requests wait instead of failing."""
     return [
         Caution(
@@ -125,9 +123,9 @@ def check_sqlite(
             hint='Set OPTIONS to {"transaction_mode": "IMMEDIATE", "timeout": 20}.',
             id="eliza_sessions.W001",
         )
-        for alias in databases or []
-        if connections[alias].vendor == "sqlite"
-        and connections.settings[alias].get("OPTIONS", {}).get("transaction_mode")
+        for alias, database in connections.settings.items()
+        if database["ENGINE"].endswith("sqlite3")
+        and database.get("OPTIONS", {}).get("transaction_mode")
         not in ("IMMEDIATE", "EXCLUSIVE")
     ]
 

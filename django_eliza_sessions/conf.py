@@ -16,6 +16,9 @@ from django_eliza_sessions.timeouts import TimeoutConfig, TimeoutLimits
 
 T = TypeVar("T")
 
+#: The most minutes a setting may say, so that every deadline is a date.
+MAX_MINUTES = 10 * 365 * 24 * 60
+
 
 class Setting(Generic[T]):
     """One setting, as a typed read-only attribute.
@@ -66,6 +69,12 @@ def _positive(value: object) -> int:
     raise ValueError("must be a whole number above 0")
 
 
+def _minutes(value: object) -> int:
+    if (minutes := _positive(value)) <= MAX_MINUTES:
+        return minutes
+    raise ValueError(f"must be at most {MAX_MINUTES}, which is ten years")
+
+
 def _positive_or_none(value: object) -> int | None:
     return None if value is None else _positive(value)
 
@@ -107,26 +116,26 @@ class Conf:
     """The settings of the app; import the instance ``conf``."""
 
     default_timeout_minutes = Setting(
-        "SESSION_DEFAULT_TIMEOUT_MINUTES", 30, _positive, "SESSION_DEFAULT_TIMEOUT_MINUTES"
+        "SESSION_DEFAULT_TIMEOUT_MINUTES", 30, _minutes, "SESSION_DEFAULT_TIMEOUT_MINUTES"
     )
     min_timeout_minutes = Setting(
-        "SESSION_MIN_TIMEOUT_MINUTES", 5, _positive, "SESSION_MIN_TIMEOUT_MINUTES"
+        "SESSION_MIN_TIMEOUT_MINUTES", 5, _minutes, "SESSION_MIN_TIMEOUT_MINUTES"
     )
     max_timeout_minutes = Setting(
-        "SESSION_MAX_TIMEOUT_MINUTES", 1440, _positive, "SESSION_MAX_TIMEOUT_MINUTES"
+        "SESSION_MAX_TIMEOUT_MINUTES", 1440, _minutes, "SESSION_MAX_TIMEOUT_MINUTES"
     )
     max_duration_minutes = Setting(
-        "SESSION_MAX_DURATION_MINUTES", 720, _positive, "SESSION_MAX_DURATION_MINUTES"
+        "SESSION_MAX_DURATION_MINUTES", 720, _minutes, "SESSION_MAX_DURATION_MINUTES"
     )
     warning_threshold_minutes = Setting(
         "SESSION_WARNING_THRESHOLD_MINUTES",
         5,
-        _positive,
+        _minutes,
         "SESSION_WARNING_THRESHOLD_MINUTES",
     )
     #: How often ``purge_sessions`` runs.
     cleanup_interval_minutes = Setting(
-        "SESSION_CLEANUP_INTERVAL_MINUTES", 5, _positive, "SESSION_CLEANUP_INTERVAL_MINUTES"
+        "SESSION_CLEANUP_INTERVAL_MINUTES", 5, _minutes, "SESSION_CLEANUP_INTERVAL_MINUTES"
     )
     #: Whether ``eliza_sessions_shutdown`` ends every active session.
     clear_sessions_on_shutdown = Setting(
@@ -142,6 +151,10 @@ class Conf:
     #: Days a session is kept after it is over; ``None`` keeps it for ever.
     retention_days = Setting[int | None](
         "RETENTION_DAYS", None, _positive_or_none, "ELIZA_SESSIONS_RETENTION_DAYS"
+    )
+    #: Hours a retry is recognised by its idempotency key.
+    idempotency_hours = Setting(
+        "IDEMPOTENCY_HOURS", 24, _positive, "ELIZA_SESSIONS_IDEMPOTENCY_HOURS"
     )
     #: ``key``: every caller must authenticate. ``open``: anybody may do everything.
     access = Setting("ACCESS", "key", _access, "ELIZA_SESSIONS_ACCESS")
@@ -159,10 +172,29 @@ class Conf:
         {"default": {"BACKEND": "django_eliza_sessions.backends.echo.EchoBackend"}},
         _backends,
     )
+    #: Seconds a holder of a reply may be silent before somebody else takes over.
+    reply_lease_seconds = Setting(
+        "REPLY_LEASE_SECONDS", 15, _positive, "ELIZA_SESSIONS_REPLY_LEASE_SECONDS"
+    )
+    #: Seconds a backend may take to its first word.
+    reply_first_chunk_seconds = Setting(
+        "REPLY_FIRST_CHUNK_SECONDS",
+        60,
+        _positive,
+        "ELIZA_SESSIONS_REPLY_FIRST_CHUNK_SECONDS",
+    )
+    #: Seconds a backend may take to its last word.
+    reply_total_seconds = Setting(
+        "REPLY_TOTAL_SECONDS", 300, _positive, "ELIZA_SESSIONS_REPLY_TOTAL_SECONDS"
+    )
+    #: Seconds an ``http`` request waits for its reply before it answers 202.
+    http_wait_seconds = Setting(
+        "HTTP_WAIT_SECONDS", 25, _positive, "ELIZA_SESSIONS_HTTP_WAIT_SECONDS"
+    )
     #: Dotted path of the callable that gets a reply's id once the reply is queued.
     reply_dispatcher = Setting(
         "REPLY_DISPATCHER",
-        "django_eliza_sessions.services.replies.dispatch_to_thread",
+        "django_eliza_sessions.services.answering.dispatch_to_thread",
         _text,
         "ELIZA_SESSIONS_REPLY_DISPATCHER",
     )
@@ -192,3 +224,8 @@ conf = Conf()
 SETTINGS: dict[str, Setting[Any]] = {
     setting.name: setting for setting in vars(Conf).values() if isinstance(setting, Setting)
 }
+
+
+def read_secret(name: str) -> str | None:
+    """Return what a Django setting, or else an environment variable, of that name holds."""
+    return getattr(settings, name, None) or os.environ.get(name)

@@ -7,9 +7,7 @@ as it was sent: nothing is trimmed, clamped or converted on the way.
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django_eliza_sessions.exceptions import (
@@ -24,16 +22,15 @@ from django_eliza_sessions.exceptions import (
 
 MAX_CONTENT_CHARACTERS = 4000
 MAX_METADATA_BYTES = 10_240
-MAX_ATTACHMENTS = 10
-MAX_URL_CHARACTERS = 2048
 MAX_NESTING = 32
-ATTACHMENT_TYPES = ("image", "file", "audio", "video", "document")
+MAX_DIGITS = 1000
 
 #: Unicode's White_Space property; ``str.isspace`` also counts U+001C to U+001F.
 WHITE_SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
+_TOO_DEEP = f"must not be nested deeper than {MAX_NESTING} levels"
 _CANONICAL_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot encode.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -43,20 +40,31 @@ def decode_json(body: bytes) -> Any:
     """Decode a request body as strict JSON (RFC 8259) in UTF-8.
 
     Raises:
-        InvalidRequestError: It is not JSON, has a number no double can hold, or is
-            nested deeper than ``MAX_NESTING`` levels.
+        InvalidRequestError: It is not JSON, repeats a name within an object, has a
+            number we could not keep, or is nested deeper than ``MAX_NESTING`` levels.
     """
     try:
         value = json.loads(
-            body.decode(), parse_constant=_refuse_constant, parse_float=_finite
+            body.decode(),
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+            object_pairs_hook=_unique,
         )
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequestError("body", f"must be valid JSON: {error}") from error
-    if _nested_deeper_than(value, MAX_NESTING):
-        raise InvalidRequestError(
-            "body", f"must not be nested deeper than {MAX_NESTING} levels"
-        )
-    return value
+    except RecursionError:
+        problem = _TOO_DEEP
+    except UnicodeDecodeError:
+        problem = "must be UTF-8"
+    except json.JSONDecodeError as error:
+        reason = error.msg.partition(" (")[0]
+        problem = f"must be valid JSON: {reason}, line {error.lineno} column {error.colno}"
+    except ValueError as error:
+        problem = f"must be JSON we can keep: {error}"
+    else:
+        if not _nested_deeper_than(value, MAX_NESTING):
+            return value
+        problem = _TOO_DEEP
+    raise InvalidRequestError("body", problem)
 
 
 def _refuse_constant(name: str) -> None:
@@ -67,6 +75,19 @@ def _finite(number: str) -> float:
     if math.isinf(float(number)):
         raise ValueError("a number is too large for a double")
     return float(number)
+
+
+def _bounded(number: str) -> int:
+    if len(number) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(number)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        raise ValueError("an object repeats a name")
+    return names
 
 
 def _nested_deeper_than(value: object, levels: int) -> bool:
@@ -170,78 +191,3 @@ def _texts(value: object) -> list[str]:
         elif isinstance(item, list):
             pending += item
     return texts
-
-
-def check_attachments(value: object) -> list[dict[str, Any]]:
-    """Return attachments with the keys we know, ``[]`` for null.
-
-    Raises:
-        InvalidContentError: It is no list of at most ten well-formed attachments.
-    """
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise InvalidContentError("attachments", f"must be a list, got {quote(value)}")
-    if len(value) > MAX_ATTACHMENTS:
-        raise InvalidContentError(
-            "attachments",
-            f"must have at most {MAX_ATTACHMENTS} items, got {len(value)}",
-            maximum=MAX_ATTACHMENTS,
-        )
-    return [_check_attachment(item, f"attachments.{i}") for i, item in enumerate(value)]
-
-
-def _check_attachment(value: object, field: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidContentError(field, f"must be an object, got {quote(value)}")
-    # An optional key given as null counts as absent.
-    given = {
-        key: value.get(key)
-        for key in _ATTACHMENT_RULES
-        if value.get(key) is not None or key in ("type", "url")
-    }
-    for key, item in given.items():
-        holds, allowed = _ATTACHMENT_RULES[key]
-        if not holds(item):
-            raise InvalidContentError(
-                f"{field}.{key}", f"must be {allowed}, got {quote(item)}"
-            )
-        if isinstance(item, str):
-            check_text(item, f"{field}.{key}", InvalidContentError)
-    return given
-
-
-def _is_web_address(value: object) -> bool:
-    if not isinstance(value, str) or len(value) > MAX_URL_CHARACTERS:
-        return False
-    try:
-        address = urlsplit(value)
-        return (
-            address.scheme in ("http", "https")
-            and bool(address.hostname)
-            and address.port != 0  # reading it refuses what is no number
-            and not re.search(r"[\s\x00-\x20\x7f]", value)
-        )
-    except ValueError:
-        return False
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-#: What each key of an attachment must be: the test, and its wording.
-_ATTACHMENT_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
-    "type": (lambda v: v in ATTACHMENT_TYPES, f"one of {', '.join(ATTACHMENT_TYPES)}"),
-    "url": (
-        _is_web_address,
-        f"an http or https address of at most {MAX_URL_CHARACTERS} characters",
-    ),
-    "name": (_is_text, "a string"),
-    "size": (_is_size, "a whole number of bytes"),
-    "mimeType": (_is_text, "a string"),
-}

@@ -15,16 +15,17 @@ SessionsError
 ├── SessionNotFoundError             404  SESSION_NOT_FOUND
 ├── AgentNotFoundError               404  AGENT_NOT_FOUND
 ├── MethodNotAllowedError            405  METHOD_NOT_ALLOWED
+├── ReplyInProgressError             409  REPLY_IN_PROGRESS
+├── ReplyAlreadyCompleteError        409  REPLY_ALREADY_COMPLETE
 ├── SessionExpiredError              410  SESSION_EXPIRED
 ├── PayloadTooLargeError             413  PAYLOAD_TOO_LARGE
 ├── UnsupportedMediaTypeError        415  UNSUPPORTED_MEDIA_TYPE
 ├── SessionRenewalError              422  SESSION_RENEWAL_FAILED
+├── IdempotencyKeyReusedError        422  IDEMPOTENCY_KEY_REUSED
 ├── RateLimitError                   429  RATE_LIMIT_EXCEEDED
 ├── SessionCreationError             500  SESSION_CREATION_FAILED
 ├── MessageSendError                 500  MESSAGE_SEND_FAILED
 └── InternalServerError              500  INTERNAL_SERVER_ERROR
-
-Plain Python: the doors decide how an error looks on their side.
 """
 
 import json
@@ -40,9 +41,8 @@ def quote(value: object) -> str:
 class SessionsError(Exception):
     """Base of every error of this app.
 
-    Args:
-        details: One sentence about this very case: what is wrong and what is allowed.
-        context: The same facts for machines, JSON-serialisable.
+    ``details`` says what is wrong in this case and what is allowed; ``context`` has the
+    same facts for machines.
     """
 
     code: ClassVar[str]
@@ -58,13 +58,8 @@ class SessionsError(Exception):
 class InvalidInputError(SessionsError):
     """Something a client sent is not allowed.
 
-    Field and problem are kept apart, so that each door can call the field by the
-    name its clients know.
-
-    Args:
-        field: The field at fault, in Python spelling; dots lead into nested fields.
-        problem: What is wrong with it and what is allowed; reads on after the field.
-        context: The bounds and other facts for machines.
+    ``field`` is in Python spelling, and ``problem`` reads on after it, so that a door
+    can call the field by its clients' name.
     """
 
     code = "VALIDATION_ERROR"
@@ -167,6 +162,22 @@ class MethodNotAllowedError(SessionsError):
     message = "Method not allowed"
 
 
+class ReplyInProgressError(SessionsError):
+    """The agent answers another message, and refuses more meanwhile."""
+
+    code = "REPLY_IN_PROGRESS"
+    status = 409
+    message = "A reply is in progress"
+
+
+class ReplyAlreadyCompleteError(SessionsError):
+    """The reply is finished, so there is nothing to cancel."""
+
+    code = "REPLY_ALREADY_COMPLETE"
+    status = 409
+    message = "The reply is already complete"
+
+
 class SessionExpiredError(SessionsError):
     """The session's deadline has passed."""
 
@@ -197,6 +208,14 @@ class SessionRenewalError(SessionsError):
     code = "SESSION_RENEWAL_FAILED"
     status = 422
     message = "Session cannot be renewed"
+
+
+class IdempotencyKeyReusedError(SessionsError):
+    """The caller's idempotency key stands for another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    status = 422
+    message = "Idempotency key was used for another request"
 
 
 class RateLimitError(SessionsError):

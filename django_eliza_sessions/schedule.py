@@ -15,8 +15,8 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
             "task": "django_eliza_sessions.tasks.sweep_sessions",
             "schedule": float(conf.sweep_interval_seconds),
         },
-        "eliza-sessions-dispatch-due-replies": {
-            "task": "django_eliza_sessions.tasks.dispatch_due_replies",
+        "eliza-sessions-recover-replies": {
+            "task": "django_eliza_sessions.tasks.recover_replies",
             "schedule": float(conf.sweep_interval_seconds),
         },
         "eliza-sessions-purge": {

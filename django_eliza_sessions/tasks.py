@@ -5,7 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from django_eliza_sessions.services import replies, sweep
+from django_eliza_sessions.services import answering, replies, sweep
 
 
 @shared_task(ignore_result=True)
@@ -21,15 +21,15 @@ def purge_sessions(**_kwargs: Any) -> None:
 
 
 @shared_task(ignore_result=True)
-def dispatch_due_replies(**_kwargs: Any) -> None:
+def recover_replies(**_kwargs: Any) -> None:
     """Hand out again the replies whose holder or task was lost."""
-    replies.dispatch_due_replies()
+    replies.recover_replies()
 
 
 @shared_task(ignore_result=True)
 def answer_reply(*, reply_id: str, **_kwargs: Any) -> None:
     """Answer one message."""
-    replies.answer_reply(reply_id=UUID(reply_id))
+    answering.answer_reply(reply_id=UUID(reply_id))
 
 
 def dispatch_reply(reply_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """Fixtures of all tests: a clock to move, things to make, a client, and helpers."""
 
 import os
+import threading
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import lifecycle
 from django_eliza_sessions.testing.backends import ScriptedBackend
 from tests.openapi.conformance import ConformingClient
+from tests.prompted import PromptedBackend, Prompter
 
 BASE = "/api/messaging/sessions"
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -82,6 +84,23 @@ def agent_factory(db: None) -> Callable[..., Agent]:
 @pytest.fixture
 def agent(agent_factory: Callable[..., Agent]) -> Agent:
     return agent_factory()
+
+
+@pytest.fixture
+def prompter(
+    agent: Agent, configure: Callable[..., None], settings: Any
+) -> Iterator[Prompter]:
+    """Have the agent say its lines when they are prompted."""
+    configure(
+        BACKENDS=settings.ELIZA_SESSIONS["BACKENDS"]
+        | {"prompted": {"BACKEND": f"{PromptedBackend.__module__}.PromptedBackend"}}
+    )
+    agent.backend = "prompted"
+    agent.save()
+    yield Prompter()
+    for thread in threading.enumerate():
+        if thread.name.startswith(("eliza-backend-", "eliza-rest-")):
+            thread.join(20)
 
 
 @pytest.fixture

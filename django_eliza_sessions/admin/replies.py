@@ -1,7 +1,6 @@
 """Replies in the admin: which ones failed, and why."""
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -21,7 +20,7 @@ class ReplyAdmin(ReadOnlyAdmin):
 
     list_display = (
         "id",
-        "session",
+        "session_page",
         "status",
         "attempts",
         "short_error",
@@ -29,22 +28,25 @@ class ReplyAdmin(ReadOnlyAdmin):
         "finished_at",
     )
     list_filter = ("status",)
-    list_select_related = ("message",)
     ordering = ("-created_at", "-id")
     fields = (
         "id",
-        "session",
+        "session_page",
         "message",
-        "answer",
+        "answer_id",
         "status",
         "attempts",
+        "chunk_count",
+        "input_tokens",
+        "output_tokens",
+        "error_code",
         "error",
         "created_at",
         "started_at",
         "finished_at",
         "lease_until",
     )
-    readonly_fields = ("session",)
+    readonly_fields = ("session_page",)
 
     def has_delete_permission(
         self,
@@ -55,9 +57,9 @@ class ReplyAdmin(ReadOnlyAdmin):
         return False
 
     @admin.display(description=_("session"))
-    def session(self, reply: Reply) -> SafeString:
+    def session_page(self, reply: Reply) -> SafeString:
         """Return a link to the page of the session."""
-        session_id: UUID = reply.message.session_id
+        session_id = reply.session_id
         url = reverse(
             "admin:django_eliza_sessions_session_change",
             args=[session_id],

@@ -1,7 +1,7 @@
 """Bodies in and out: strict JSON, whatever the client says it accepts."""
 
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.http import UnreadablePostError
 from rest_framework.negotiation import BaseContentNegotiation
@@ -15,6 +15,7 @@ from django_eliza_sessions.exceptions import (
     InvalidRequestError,
     MissingFieldsError,
     PayloadTooLargeError,
+    UnsupportedMediaTypeError,
     quote,
 )
 
@@ -30,9 +31,10 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return the object; ``{}`` for an empty body.
+        """Return the object; ``{}`` for an empty body of any type.
 
         Raises:
+            UnsupportedMediaTypeError: It is not declared as JSON.
             PayloadTooLargeError: It has more bytes than the setting allows.
             InvalidRequestError: It is no JSON object.
         """
@@ -47,6 +49,10 @@ class StrictJSONParser(BaseParser):
             )
         if not body:
             return {}
+        if (media_type or "").partition(";")[0].strip().lower() != self.media_type:
+            raise UnsupportedMediaTypeError(
+                "Send the body as JSON, with Content-Type: application/json."
+            )
         value = decode_json(body)
         if not isinstance(value, dict):
             raise InvalidRequestError("body", f"must be an object, got {quote(value)}")
@@ -56,10 +62,9 @@ class StrictJSONParser(BaseParser):
 class AlwaysJSON(BaseContentNegotiation):
     """Answers in the one form the contract knows, whatever ``Accept`` asks for."""
 
-    def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
-        """Return the parser of the body's media type, or ``None`` for a 415."""
-        media_type = request.content_type.partition(";")[0].strip().lower()
-        return next((p for p in parsers if p.media_type == media_type), None)
+    def select_parser(self, request: Request, parsers: Any) -> BaseParser:
+        """Return the only parser, which looks at the media type itself."""
+        return cast("BaseParser", parsers[0])
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None

@@ -67,6 +67,23 @@ NOT_ANSWERED = ours.MessageSendError(
     "The message was stored, but the agent failed to answer it.",
     message_id=examples.MESSAGE_ID,
 )
+BUSY = ours.ReplyInProgressError(
+    "The agent is still answering; wait for it, or cancel its reply.",
+    session_id=examples.SESSION_ID,
+)
+KEY_REUSED = ours.IdempotencyKeyReusedError(
+    "The idempotency key 7f3a was used for another request."
+)
+NO_MESSAGE = ours.NotFoundError(
+    f"The session has no message {examples.MESSAGE_ID} of its user.",
+    message_id=examples.MESSAGE_ID,
+)
+BAD_EVENT_ID = ours.InvalidRequestError(
+    "last_event_id", 'must be the id of an event of this reply, got "last"'
+)
+FINISHED = ours.ReplyAlreadyCompleteError(
+    "The reply is complete.", message_id=examples.MESSAGE_ID
+)
 BAD_LIMIT = ours.InvalidPaginationError(
     "limit", 'must be a whole number from 1 to 100, got "0"', minimum=1, maximum=100
 )

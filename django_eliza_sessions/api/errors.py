@@ -11,8 +11,9 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from django_eliza_sessions import exceptions as ours
-from django_eliza_sessions.api.wire import camel, timestamp
+from django_eliza_sessions.api.wire import camel
 from django_eliza_sessions.services import clock
+from django_eliza_sessions.timeouts import timestamp
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +72,6 @@ _TRANSLATIONS: tuple[
     ((PermissionDenied,), ours.PermissionDeniedError, "You may not do this."),
     ((drf.Throttled,), ours.RateLimitError, None),
     ((drf.MethodNotAllowed,), ours.MethodNotAllowedError, None),
-    (
-        (drf.UnsupportedMediaType,),
-        ours.UnsupportedMediaTypeError,
-        "Send the body as JSON, with Content-Type: application/json.",
-    ),
     (
         (drf.NotFound, Http404),
         ours.NotFoundError,

@@ -7,12 +7,14 @@ the tests hold every real response against it.
 from typing import TYPE_CHECKING, Any
 
 from django_eliza_sessions.api.query import encode_cursor
-from django_eliza_sessions.api.wire import epoch_milliseconds, timestamp
+from django_eliza_sessions.api.wire import epoch_milliseconds
 from django_eliza_sessions.services import clock
+from django_eliza_sessions.timeouts import timestamp
 
 if TYPE_CHECKING:
-    from django_eliza_sessions.models import Message, Session
-    from django_eliza_sessions.services.messages import MessagePage, SentMessage
+    from django_eliza_sessions.models import Message, Reply, Session
+    from django_eliza_sessions.services.history import MessagePage
+    from django_eliza_sessions.services.messages import SentMessage
     from django_eliza_sessions.services.overview import Health, SessionPage
 
 
@@ -123,8 +125,45 @@ def sent_message(sent: "SentMessage") -> dict[str, Any]:
         },
     }
     if sent.answer is not None:
-        parts["agentResponse"] = {"text": sent.answer.content, **sent.answer.metadata}
+        parts["agentResponse"] = agent_response(sent.answer)
     return user_message(sent.message) | parts | {"data": parts}
+
+
+def reply_state(reply: "Reply", answer: "Message | None") -> dict[str, Any]:
+    """Return a reply as it stands; ``agentResponse`` holds what there is of it."""
+    body: dict[str, Any] = {
+        "id": str(reply.answer_id),
+        "userMessageId": str(reply.message_id),
+        "status": reply.status,
+        "createdAt": timestamp(reply.created_at),
+    }
+    if reply.finished_at is not None:
+        body["finishedAt"] = timestamp(reply.finished_at)
+    if reply.error_code:
+        body["error"] = reply_error(reply)
+    if reply.input_tokens is not None or reply.output_tokens is not None:
+        body["usage"] = {
+            "inputTokens": reply.input_tokens,
+            "outputTokens": reply.output_tokens,
+        }
+    if answer is not None:
+        body["agentResponse"] = agent_response(answer)
+    return body
+
+
+def reply_error(reply: "Reply") -> dict[str, str]:
+    """Return why a reply failed or was cancelled; the operator's details stay here."""
+    return {"code": reply.error_code, "message": f"The reply was {reply.status}."}
+
+
+def agent_response(answer: "Message") -> dict[str, Any]:
+    """Return what the agent said, with its thought and actions where it has any."""
+    return {"text": answer.content, **answer.metadata}
+
+
+def cancelled_reply(reply: "Reply", answer: "Message | None") -> dict[str, Any]:
+    """Return what cancelling a reply answers, in ``data`` too for the client."""
+    return {"success": True, "data": reply_state(reply, answer)}
 
 
 def message_page(page: "MessagePage") -> dict[str, Any]:

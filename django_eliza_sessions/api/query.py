@@ -64,7 +64,7 @@ def parse_moment(query: Mapping[str, str], name: str) -> datetime | None:
     try:
         if re.fullmatch(r"-?\d{1,15}", text, re.ASCII):
             return _EPOCH + timedelta(milliseconds=int(text))
-        if re.fullmatch(r"\d{4}-\d\d-\d\d([T ].+)?", text, re.ASCII):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d([T ].+)?|\d{8}T.+", text, re.ASCII):
             moment = datetime.fromisoformat(text)
             return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -119,7 +119,10 @@ def decode_cursor(query: Mapping[str, str]) -> Place | None:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         if match := re.fullmatch(r"(\d{1,15})\.([0-9a-f]{32})", text, re.ASCII):
-            return _EPOCH + timedelta(milliseconds=int(match[1])), UUID(match[2])
+            place = _EPOCH + timedelta(milliseconds=int(match[1])), UUID(match[2])
+            # Decoding overlooks characters that are foreign to base64.
+            if encode_cursor(place) == cursor:
+                return place
     except (ValueError, OverflowError, binascii.Error):
         pass
     raise InvalidPaginationError(

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.urls import URLPattern, path, re_path
 
 from django_eliza_sessions.api.views.base import ContractViewSet
-from django_eliza_sessions.api.views.messages import MessageViewSet
+from django_eliza_sessions.api.views.messages import MessageViewSet, ReplyViewSet
 from django_eliza_sessions.api.views.service import HealthViewSet, UnknownPathView
 from django_eliza_sessions.api.views.sessions import SessionViewSet
 
@@ -30,6 +30,7 @@ def _route(
 
 
 _SESSION = "/<str:sessionId>"
+_MESSAGE = f"{_SESSION}/messages/<str:messageId>"
 
 urlpatterns = [
     *_route("", SessionViewSet, "sessions", get="list", post="create"),
@@ -39,5 +40,7 @@ urlpatterns = [
     *_route(f"{_SESSION}/timeout", SessionViewSet, "timeout", patch="update_timeout"),
     *_route(f"{_SESSION}/heartbeat", SessionViewSet, "heartbeat", post="heartbeat"),
     *_route(f"{_SESSION}/messages", MessageViewSet, "messages", get="list", post="create"),
+    *_route(f"{_MESSAGE}/reply", ReplyViewSet, "reply", get="retrieve"),
+    *_route(f"{_MESSAGE}/cancel", ReplyViewSet, "cancel", post="cancel"),
     re_path(rf"^{BASE}/", UnknownPathView.as_view(schema=None)),
 ]

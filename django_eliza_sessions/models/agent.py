@@ -10,6 +10,13 @@ from django.utils.translation import gettext_lazy as _
 class Agent(models.Model):
     """A conversation partner, answered for by one of the configured backends."""
 
+    class WhenBusy(models.TextChoices):
+        """What a message does that comes while a reply is under way."""
+
+        ENQUEUE = "enqueue", _("wait for its turn")
+        REJECT = "reject", _("be refused")
+        INTERRUPT = "interrupt", _("cancel the reply")
+
     id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
     name = models.CharField(_("name"), max_length=200)
     enabled = models.BooleanField(
@@ -28,6 +35,13 @@ class Agent(models.Model):
         default=dict,
         blank=True,
         help_text=_("An object that the backend gets with every message."),
+    )
+    when_busy = models.CharField(
+        _("when busy"),
+        max_length=10,
+        choices=WhenBusy.choices,
+        default=WhenBusy.ENQUEUE,
+        help_text=_("What a message does that comes while a reply is under way."),
     )
     timeout_minutes = models.PositiveIntegerField(
         _("timeout in minutes"), null=True, blank=True, help_text=_("Empty: inherit.")

@@ -1,31 +1,38 @@
-"""Replies: the durable job of answering one message."""
+"""Replies: the durable job of answering one message, and its text as it comes."""
 
 import uuid
 from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.message import Message
+from django_eliza_sessions.models.session import Session
 
 
 class ReplyQuerySet(models.QuerySet["Reply"]):
     """Replies in the words of the domain."""
 
-    def due(self, now: datetime) -> Self:
-        """Unfinished ones that nobody holds any more, the oldest first."""
-        return self.filter(status__in=Reply.UNFINISHED, lease_until__lte=now).order_by(
-            "lease_until"
-        )
+    def unfinished(self) -> Self:
+        """Those that somebody still has to work on."""
+        return self.filter(status__in=Reply.UNFINISHED)
 
-    def claimable(self, now: datetime) -> Self:
-        """Those a worker may take: queued, or running with a lease that ran out."""
-        return self.filter(
-            Q(status=Reply.Status.QUEUED)
-            | Q(status=Reply.Status.RUNNING, lease_until__lte=now)
+    def in_turn(self) -> Self:
+        """Unfinished ones that are the next of their session."""
+        earlier = Reply.objects.unfinished().filter(
+            session=OuterRef("session"), created_at__lt=OuterRef("created_at")
         )
+        return self.unfinished().filter(~Exists(earlier))
+
+    def due(self, now: datetime) -> Self:
+        """Those in turn that nobody holds any more, the oldest first."""
+        return self.in_turn().filter(lease_until__lte=now).order_by("lease_until")
+
+    def claimable(self) -> Self:
+        """Those a worker may take."""
+        return self.in_turn().filter(status=Reply.Status.QUEUED)
 
 
 class Reply(models.Model):
@@ -38,24 +45,26 @@ class Reply(models.Model):
         RUNNING = "running", _("running")
         COMPLETE = "complete", _("complete")
         FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
 
     id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
+    session = models.ForeignKey(
+        Session,
+        on_delete=models.CASCADE,
+        related_name="replies",
+        db_index=False,
+        verbose_name=_("session"),
+    )
     message = models.OneToOneField(
         Message,
         on_delete=models.CASCADE,
         related_name="reply",
         verbose_name=_("message"),
     )
-    answer = models.OneToOneField(
-        Message,
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="answers",
-        verbose_name=_("answer"),
-    )
+    #: The id of the agent's message, known before there is one: chunks carry it.
+    answer_id = models.UUIDField(_("answer"), default=uuid.uuid4)
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.QUEUED
     )
@@ -65,9 +74,15 @@ class Reply(models.Model):
     #: Until then the reply is in somebody's hands: the dispatcher's while it is queued,
     #: the holder's while it is running. Afterwards a sweep hands it out again.
     lease_until = models.DateTimeField(_("lease until"))
+    chunk_count = models.PositiveIntegerField(_("chunks"), default=0)
+    input_tokens = models.PositiveIntegerField(_("input tokens"), null=True, blank=True)
+    output_tokens = models.PositiveIntegerField(_("output tokens"), null=True, blank=True)
+    #: The time of the message, so that a session's replies are in its order.
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    #: Why it failed or was cancelled: a code for clients, a sentence for operators.
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
     error = models.TextField(_("error"), blank=True)
 
     objects = ReplyQuerySet.as_manager()
@@ -75,13 +90,52 @@ class Reply(models.Model):
     class Meta:
         verbose_name = _("reply")
         verbose_name_plural = _("replies")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session"],
+                condition=Q(status="running"),
+                name="eliza_reply_one_running",
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["lease_until"],
                 condition=Q(status__in=["queued", "running"]),
                 name="eliza_reply_due",
-            )
+            ),
+            models.Index(fields=["session", "created_at"], name="eliza_reply_in_order"),
         ]
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status not in self.UNFINISHED
+
+
+class ReplyChunk(models.Model):
+    """A piece of a reply's text, stored as it came, for watchers to start anywhere."""
+
+    reply = models.ForeignKey(
+        Reply,
+        on_delete=models.CASCADE,
+        related_name="chunks",
+        db_index=False,
+        verbose_name=_("reply"),
+    )
+    index = models.PositiveIntegerField(_("index"))
+    text = models.TextField(_("text"))
+
+    class Meta:
+        verbose_name = _("reply chunk")
+        verbose_name_plural = _("reply chunks")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reply", "index"], name="eliza_reply_chunk_in_order"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reply_id} #{self.index}"

@@ -16,6 +16,8 @@ from django_eliza_sessions.content import check_metadata
 from django_eliza_sessions.exceptions import (
     InvalidTimeoutConfigError,
     SessionCreationError,
+    SessionExpiredError,
+    SessionNotFoundError,
     SessionRenewalError,
 )
 from django_eliza_sessions.models import Agent, Event, Session
@@ -23,11 +25,13 @@ from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, transitions
 from django_eliza_sessions.services.agents import get_agent
 from django_eliza_sessions.services.announce import announce
+from django_eliza_sessions.services.idempotency import recognise, remember
 from django_eliza_sessions.services.lookup import (
     lock_session,
     lock_session_even_expired,
 )
-from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides
+from django_eliza_sessions.services.replies import cancel_replies
+from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides, timestamp
 
 
 def create_session(
@@ -37,6 +41,7 @@ def create_session(
     user_id: UUID,
     metadata: Mapping[str, Any] | None = None,
     timeouts: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
 ) -> Session:
     """Open a session between a user and an agent.
 
@@ -47,8 +52,10 @@ def create_session(
         metadata: Anything JSON can hold, up to 10,240 bytes.
         timeouts: Fields of ``TimeoutConfig`` set for this session, in minutes; those
             left out or ``None`` come from the agent, else from the settings.
+        idempotency_key: The same one again returns the same session again.
 
     Raises:
+        IdempotencyKeyReusedError: Another session was asked for under this key.
         InvalidMetadataError: The metadata cannot be stored.
         InvalidTimeoutConfigError: A timeout is out of range.
         AgentNotFoundError: There is no such agent, or it is disabled.
@@ -58,6 +65,13 @@ def create_session(
     overrides = parse_overrides(timeouts or {}, conf.timeout_limits)
     try:
         with transaction.atomic():
+            known = recognise(
+                principal=principal,
+                key=idempotency_key,
+                asked=["create", agent_id, user_id, metadata, overrides],
+            )
+            if known is not None and known.session is not None:
+                return known.session
             agent = get_agent(agent_id=agent_id)
             now = clock.now()
             session = Session(
@@ -74,6 +88,7 @@ def create_session(
             event = transitions.next_event(session, Event.Kind.CREATED, now)
             session.save(force_insert=True)
             event.save(force_insert=True)
+            remember(known, session=session)
             announce(signals.session_created, session, session=session)
     except DatabaseError as error:
         raise SessionCreationError("The session could not be stored.") from error
@@ -151,7 +166,7 @@ def update_timeout(
         if session.expires_at <= now:
             raise InvalidTimeoutConfigError(
                 "timeout_config",
-                f"would have ended the session at {session.expires_at.isoformat()}; "
+                f"would have ended the session at {timestamp(session.expires_at)}; "
                 "it must leave it some time",
                 expires_at=session.expires_at,
             )
@@ -169,6 +184,7 @@ def end_session(*, principal: Principal, session_id: UUID) -> None:
     """
     with transaction.atomic():
         session, now = lock_session_even_expired(principal=principal, session_id=session_id)
+        cancel_replies(session, SessionNotFoundError.code)
         events = transitions.end(session, now)
         session.save(update_fields=transitions.CLOSING_FIELDS)
         Event.objects.bulk_create(events)
@@ -183,6 +199,7 @@ def expire_session(*, principal: Principal, session_id: UUID) -> None:
     """
     with transaction.atomic():
         session, now = lock_session(principal=principal, session_id=session_id)
+        cancel_replies(session, SessionExpiredError.code)
         session.expires_at = now
         event = transitions.expire(session, now)
         session.save(update_fields=transitions.CLOSING_FIELDS)

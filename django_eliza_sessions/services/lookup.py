@@ -7,6 +7,7 @@ from django_eliza_sessions.exceptions import SessionExpiredError, SessionNotFoun
 from django_eliza_sessions.models import Session
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
+from django_eliza_sessions.timeouts import timestamp
 
 
 def get_session(*, principal: Principal, session_id: UUID) -> Session:
@@ -58,9 +59,8 @@ def lock_session_even_expired(
 
 def session_not_found(session_id: object) -> SessionNotFoundError:
     """Return the error for a session that the caller cannot see."""
-    return SessionNotFoundError(
-        f"There is no session {session_id}.", session_id=str(session_id)
-    )
+    shown = str(session_id)[:80]
+    return SessionNotFoundError(f"There is no session {shown}.", session_id=shown)
 
 
 def _live(session: Session | None, session_id: UUID, now: datetime) -> Session:
@@ -68,7 +68,7 @@ def _live(session: Session | None, session_id: UUID, now: datetime) -> Session:
         raise session_not_found(session_id)
     if session.is_expired(now):
         raise SessionExpiredError(
-            f"Session {session_id} expired at {session.expires_at.isoformat()}.",
+            f"Session {session_id} expired at {timestamp(session.expires_at)}.",
             session_id=str(session_id),
             expires_at=session.expires_at,
         )

@@ -1,4 +1,4 @@
-"""Messages of a session: sending, and reading them back (contract, "Messages")."""
+"""Sending messages (contract, "Messages")."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,27 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
+from django_eliza_sessions.attachments import check_attachments
+from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import (
-    check_attachments,
     check_content,
     check_metadata,
 )
 from django_eliza_sessions.exceptions import (
     InvalidContentError,
     MessageSendError,
+    ReplyInProgressError,
     quote,
 )
-from django_eliza_sessions.models import Message, Session
+from django_eliza_sessions.models import Agent, Message, Reply, Session
 from django_eliza_sessions.principals import Principal
-from django_eliza_sessions.services import replies
+from django_eliza_sessions.services import answering, replies
 from django_eliza_sessions.services.agents import check_enabled
+from django_eliza_sessions.services.idempotency import (
+    is_key,
+    recognise,
+    remember,
+)
 from django_eliza_sessions.services.lookup import lock_session
 from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
 from django_eliza_sessions.services.transitions import ACTIVITY_FIELDS, record_activity
@@ -32,6 +39,7 @@ class Transport(StrEnum):
     """How the sender wants the reply."""
 
     HTTP = "http"
+    SSE = "sse"
     WEBSOCKET = "websocket"
 
     @classmethod
@@ -41,11 +49,13 @@ class Transport(StrEnum):
         Raises:
             InvalidContentError: There is no such transport.
         """
-        names = {None: cls.WEBSOCKET, "sync": cls.HTTP} | {t.value: t for t in cls}
+        names = {None: cls.WEBSOCKET, "sync": cls.HTTP, "stream": cls.SSE}
+        names |= {transport.value: transport for transport in cls}
         if isinstance(word, str | None) and word in names:
             return names[word]
         raise InvalidContentError(
-            "transport", f"must be http (sync) or websocket, got {quote(word)}"
+            "transport",
+            "must be http (sync), sse (stream) or websocket, got " + quote(word),
         )
 
 
@@ -54,13 +64,21 @@ class SentMessage:
     """What sending a message came to.
 
     Attributes:
-        answer: The agent's message, where the sender waited for it.
+        answer: The agent's message, where the sender waited for it and it came in time.
     """
 
     session: Session
     message: Message
+    reply: Reply
+    transport: Transport
     was_renewed: bool
     answer: Message | None
+
+    @property
+    def is_still_answered(self) -> bool:
+        """Whether the sender waited for the answer, and it is still to come."""
+        waited = self.transport == Transport.HTTP and self.answer is None
+        return waited and not self.reply.is_finished
 
 
 def send_message(
@@ -71,80 +89,113 @@ def send_message(
     metadata: Mapping[str, Any] | None = None,
     attachments: Sequence[Mapping[str, Any]] | None = None,
     transport: str | None = None,
+    idempotency_key: str | None = None,
 ) -> SentMessage:
     """Store the user's message and get it answered.
 
-    With ``http`` this returns once the agent has answered; otherwise at once, and the
-    reply dispatcher has it answered. Call it outside a transaction: the agent may take
-    long.
+    With ``http`` this returns once the agent has answered, or after
+    ``HTTP_WAIT_SECONDS`` without the answer, which then still comes; otherwise at once.
+    Call it outside a transaction: the agent may take long.
+
+    Args:
+        principal: The caller.
+        session_id: Where.
+        content: 1 to 4000 characters, not only white space.
+        metadata: Anything JSON can hold, up to 10,240 bytes. A ``messageId`` in it
+            serves as idempotency key where none is given.
+        attachments: Objects with ``type`` and ``url``, ten at most.
+        transport: A word of ``Transport``, current or legacy.
+        idempotency_key: The same one again stores nothing; it returns, or waits for,
+            what the first came to.
 
     Raises:
+        IdempotencyKeyReusedError: Another message was sent under this key.
         SessionNotFoundError: There is none that the caller may see, or it was ended.
         SessionExpiredError: Its deadline has passed.
         InvalidContentError: Content, attachments or transport are not allowed.
         InvalidMetadataError: The metadata cannot be stored.
         AgentNotFoundError: The agent was disabled meanwhile.
+        ReplyInProgressError: The agent is busy and refuses more meanwhile.
         MessageSendError: The database refused the message, or the agent failed; then
             the message is stored.
     """
     try:
         with transaction.atomic():
             session, now = lock_session(principal=principal, session_id=session_id)
-            fields = {
+            fields: dict[str, Any] = {
                 "content": check_content(content),
                 "metadata": check_metadata(metadata),
                 "attachments": check_attachments(attachments),
             }
-            waits = Transport.parse(transport) == Transport.HTTP
-            check_enabled(session.agent, session.agent_id)
-            was_renewed = record_activity(session, now)
-            message = append_message(
-                session, now, author_id=session.user_id, is_agent=False, **fields
+            wanted = Transport.parse(transport)
+            known = recognise(
+                principal=principal,
+                key=_own_key(session_id, fields["metadata"])
+                if idempotency_key is None
+                else idempotency_key,
+                asked=["send", session_id, fields, wanted],
             )
-            session.save(update_fields=(*ACTIVITY_FIELDS, *MESSAGE_FIELDS))
-            reply = replies.open_reply(message, now, held=waits)
+            if known is not None and known.message is not None:
+                message, was_renewed = known.message, known.was_renewed
+            else:
+                message, was_renewed = _store_message(session, now, fields, wanted)
+                remember(known, session=session, message=message, was_renewed=was_renewed)
     except DatabaseError as error:
         raise MessageSendError("The message could not be stored.") from error
-    answer = replies.run_reply(reply=reply) if waits else None
-    if waits and answer is None:
+    return SentMessage(
+        session=session,
+        message=message,
+        reply=message.reply,
+        transport=wanted,
+        was_renewed=was_renewed,
+        answer=_wait_for_answer(message.reply) if wanted == Transport.HTTP else None,
+    )
+
+
+def _own_key(session_id: UUID, metadata: Mapping[str, Any]) -> str | None:
+    """Return the key that stands for the client's own id of a message."""
+    own_id = metadata.get("messageId")
+    if isinstance(own_id, str) and own_id and is_key(key := f"{session_id}:{own_id}"):
+        return key
+    return None
+
+
+def _store_message(
+    session: Session, now: datetime, fields: Mapping[str, Any], wanted: Transport
+) -> tuple[Message, bool]:
+    """Store a message and the job of answering it; tell whether it renewed the session."""
+    check_enabled(session.agent, session.agent_id)
+    _make_way(session)
+    was_renewed = record_activity(session, now)
+    message = append_message(
+        session, now, author_id=session.user_id, is_agent=False, **fields
+    )
+    session.save(update_fields=(*ACTIVITY_FIELDS, *MESSAGE_FIELDS))
+    replies.open_reply(message, dispatch=wanted != Transport.HTTP)
+    return message, was_renewed
+
+
+def _make_way(session: Session) -> None:
+    """Do what the agent's policy says about a message that comes while it answers."""
+    policy = session.agent.when_busy
+    if policy == Agent.WhenBusy.INTERRUPT:
+        replies.cancel_replies(session, replies.INTERRUPTED)
+    elif policy == Agent.WhenBusy.REJECT and session.replies.unfinished().exists():
+        raise ReplyInProgressError(
+            "The agent is still answering; wait for it, or cancel its reply.",
+            session_id=str(session.pk),
+        )
+
+
+def _wait_for_answer(reply: Reply) -> Message | None:
+    answer = answering.answer_reply_within(reply=reply, seconds=conf.http_wait_seconds)
+    if answer is not None:
+        return answer
+    reply.refresh_from_db()
+    if reply.status == Reply.Status.FAILED:
         raise MessageSendError(
             "The message was stored, but the agent failed to answer it.",
-            message_id=str(message.pk),
+            message_id=str(reply.message_id),
         )
-    return SentMessage(
-        session=session, message=message, was_renewed=was_renewed, answer=answer
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessagePage:
-    """A part of a session's history, newest first."""
-
-    messages: list[Message]
-    has_more: bool
-
-
-def list_messages(
-    *,
-    session: Session,
-    limit: int,
-    before: datetime | None = None,
-    after: datetime | None = None,
-) -> MessagePage:
-    """Return a page of history.
-
-    With ``after`` alone it is the oldest messages after that time, so that paging
-    forward skips nothing; otherwise the newest of the range.
-
-    Args:
-        limit: How many messages at most.
-        before: Only messages strictly earlier.
-        after: Only messages strictly later.
-    """
-    messages = session.messages.between(after, before)
-    forward = after is not None and before is None
-    found = list(messages.order_by("created_at" if forward else "-created_at")[: limit + 1])
-    page = found[:limit]
-    return MessagePage(
-        messages=page[::-1] if forward else page, has_more=len(found) > limit
-    )
+    # A cancelled reply may have left what was said before.
+    return Message.objects.filter(pk=reply.answer_id).first()

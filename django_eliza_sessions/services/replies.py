@@ -1,227 +1,150 @@
-"""Answering messages: a reply is a durable job, done by whoever holds its lease."""
+"""The life of a reply: queued, running, then complete, failed or cancelled.
 
-import logging
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from functools import cache, partial
+A reply is a durable job done by whoever holds its lease (see ``holding``). Here is what
+the others do: ask for it, look at it, cancel it, and find a new holder for it.
+"""
+
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
-from django.db import DatabaseError, connections, transaction
-from django.db.models import F
-from django.utils.module_loading import import_string
+from django.db import transaction
 
-from django_eliza_sessions import signals
-from django_eliza_sessions.backends import AgentReply, ReplyRequest, Turn, backends
-from django_eliza_sessions.conf import conf
-from django_eliza_sessions.content import check_text, storable
-from django_eliza_sessions.exceptions import InvalidContentError
+from django_eliza_sessions.exceptions import NotFoundError, ReplyAlreadyCompleteError
 from django_eliza_sessions.models import Message, Reply, Session
+from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
-from django_eliza_sessions.services.announce import announce
-from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
+from django_eliza_sessions.services.dispatch import dispatch_reply
+from django_eliza_sessions.services.holding import (
+    LeaseLostError,
+    dispatch_next,
+    fail_reply,
+    stop_reply,
+)
+from django_eliza_sessions.services.lookup import get_session, lock_session
 
-logger = logging.getLogger(__name__)
-
-#: How long a holder may take before somebody else may try.
-LEASE = timedelta(minutes=2)
 #: How long the dispatcher may take to find a holder before a sweep asks again.
 DISPATCH_GRACE = timedelta(seconds=10)
 #: How often a reply is tried whose holders keep dying.
 MAX_ATTEMPTS = 3
-#: How many replies one process works on at a time without a task queue.
-THREADS = 8
+CANCELLED = "REPLY_CANCELLED"
+INTERRUPTED = "REPLY_INTERRUPTED"
 
 
-class LeaseLostError(Exception):
-    """Somebody else holds the reply by now, so what we have must not be written."""
-
-
-def open_reply(message: Message, now: datetime, *, held: bool) -> Reply:
+def open_reply(message: Message, *, dispatch: bool) -> Reply:
     """Open the job of answering a message, in the message's own transaction.
 
     Args:
-        held: Whether the caller answers it; otherwise it is dispatched on commit.
+        message: Just stored; its session is locked.
+        dispatch: Whether to find somebody to do it once this is committed.
     """
-    reply = Reply(message=message, created_at=now, lease_until=now + DISPATCH_GRACE)
-    if held:
-        _take(reply, now)
-    else:
-        transaction.on_commit(partial(dispatch_reply, reply_id=reply.pk))
+    reply = Reply(
+        session=message.session,
+        message=message,
+        created_at=message.created_at,
+        lease_until=clock.now() + DISPATCH_GRACE,
+    )
     reply.save(force_insert=True)
+    if dispatch:
+        transaction.on_commit(partial(dispatch_reply, reply_id=reply.pk))
     return reply
 
 
-def _take(reply: Reply, now: datetime) -> None:
-    reply.status = Reply.Status.RUNNING
-    reply.attempts += 1
-    reply.started_at = now
-    reply.lease_until = now + LEASE
+def cancel_replies(session: Session, code: str, *, only: UUID | None = None) -> None:
+    """Cancel the unfinished replies of a locked session.
 
+    Their holders notice at their next write.
 
-def dispatch_reply(*, reply_id: UUID) -> None:
-    """Hand a queued reply to the configured dispatcher.
-
-    A dispatcher that fails loses nothing: the next sweep asks again.
+    Args:
+        session: Locked.
+        code: What watchers are told.
+        only: The one reply to cancel instead of all.
     """
-    try:
-        import_string(conf.reply_dispatcher)(reply_id)
-    except Exception:
-        logger.exception("Reply %s could not be dispatched; a sweep will", reply_id)
+    replies = Reply.objects.unfinished().filter(session=session).order_by("created_at")
+    if only is not None:
+        replies = replies.filter(pk=only)
+    for reply in replies.select_for_update(no_key=True):
+        stop_reply(reply, session, Reply.Status.CANCELLED, code)
 
 
-def dispatch_to_thread(reply_id: UUID) -> None:
-    """Answer a reply on a thread of this process: the dispatcher without a task queue."""
-    _threads().submit(_answer_on_thread, reply_id)
+def cancel_reply(*, principal: Principal, session_id: UUID, message_id: UUID) -> Reply:
+    """Stop the reply to a message; what was said so far is kept, marked.
+
+    Doing it again is harmless.
+
+    Raises:
+        SessionNotFoundError: There is none that the caller may see, or it was ended.
+        SessionExpiredError: Its deadline has passed.
+        NotFoundError: The session has no such message of the user's.
+        ReplyAlreadyCompleteError: It is finished already.
+    """
+    with transaction.atomic():
+        session, _now = lock_session(principal=principal, session_id=session_id)
+        reply = _reply_to(session, message_id)
+        if reply.status in (Reply.Status.COMPLETE, Reply.Status.FAILED):
+            raise ReplyAlreadyCompleteError(
+                f"The reply is {reply.status}.", message_id=str(message_id)
+            )
+        cancel_replies(session, CANCELLED, only=reply.pk)
+        dispatch_next(reply)
+    reply.refresh_from_db()
+    return reply
 
 
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="eliza-reply")
+def get_reply(*, principal: Principal, session_id: UUID, message_id: UUID) -> Reply:
+    """Return the reply to a message, with the message.
+
+    Raises:
+        SessionNotFoundError: There is none that the caller may see, or it was ended.
+        SessionExpiredError: Its deadline has passed.
+        NotFoundError: The session has no such message of the user's.
+    """
+    session = get_session(principal=principal, session_id=session_id)
+    return _reply_to(session, message_id)
 
 
-def _answer_on_thread(reply_id: UUID) -> None:
-    try:
-        answer_reply(reply_id=reply_id)
-    except Exception:
-        logger.exception("Reply %s could not be answered; a sweep will see", reply_id)
-    finally:
-        connections.close_all()
+def answer_of(reply: Reply) -> Message | None:
+    """Return the agent's message, whole or partial; ``None`` while there is none."""
+    return Message.objects.filter(pk=reply.answer_id).first() if reply.is_finished else None
 
 
-def dispatch_due_replies(*, limit: int = 1000) -> int:
-    """Dispatch replies again that nobody holds any more; return how many.
+def _reply_to(session: Session, message_id: UUID) -> Reply:
+    reply = session.replies.filter(message_id=message_id).select_related("message").first()
+    if reply is None:
+        raise NotFoundError(
+            f"The session has no message {message_id} of its user.",
+            message_id=str(message_id),
+        )
+    return reply
 
-    One that used up its attempts fails instead.
+
+def recover_replies(*, limit: int = 1000) -> int:
+    """Hand out again the replies that nobody holds any more; return how many.
+
+    One that used up its attempts fails, and so does one whose holder had told
+    watchers a part: a second try might say something else.
     """
     now = clock.now()
-    due = Reply.objects.due(now)[:limit]
     count = 0
-    for reply in due:
-        if reply.attempts >= MAX_ATTEMPTS:
-            fail_reply(reply=reply, error=f"Given up after {MAX_ATTEMPTS} attempts.")
+    for reply in Reply.objects.due(now)[:limit]:
+        lost = reply.status == Reply.Status.RUNNING
+        if lost and (reply.chunk_count or reply.attempts >= MAX_ATTEMPTS):
+            _give_up(reply)
             continue
         # Still due: its holder may have finished late, or another sweep come first.
-        claimed = (
+        requeued = (
             Reply.objects.due(now)
             .filter(pk=reply.pk, attempts=reply.attempts)
             .update(status=Reply.Status.QUEUED, lease_until=now + DISPATCH_GRACE)
         )
-        if claimed:
+        if requeued:
             dispatch_reply(reply_id=reply.pk)
             count += 1
     return count
 
 
-def answer_reply(*, reply_id: UUID) -> Message | None:
-    """Take a reply that nobody holds and answer it; return the agent's message.
-
-    Doing it twice is harmless: ``None`` when somebody else holds or has finished it.
-    """
-    now = clock.now()
-    taken = (
-        Reply.objects.claimable(now)
-        .filter(pk=reply_id)
-        .update(
-            status=Reply.Status.RUNNING,
-            attempts=F("attempts") + 1,
-            started_at=now,
-            lease_until=now + LEASE,
-        )
-    )
-    if not taken:
-        return None
-    reply = Reply.objects.select_related("message__session__agent").get(pk=reply_id)
-    return run_reply(reply=reply)
-
-
-def run_reply(*, reply: Reply) -> Message | None:
-    """Have a held reply answered by the agent's backend, outside any transaction.
-
-    Returns:
-        The agent's message, or ``None`` when the backend failed or the lease was lost.
-    """
-    agent = reply.message.session.agent
+def _give_up(reply: Reply) -> None:
     try:
-        backend = backends[agent.backend]
-        answer = backend.reply(_request(reply, backend.history_limit))
-        for text in (answer.text, answer.thought or "", *answer.actions):
-            check_text(text, "answer", InvalidContentError)
-    except Exception as error:
-        # A backend is somebody else's code: whatever it raises, the reply has failed.
-        logger.exception("Backend %r failed on reply %s", agent.backend, reply.pk)
-        fail_reply(reply=reply, error=f"{type(error).__name__}: {error}")
-        return None
-    try:
-        return _complete(reply, answer)
+        fail_reply(reply, f"Its holder was lost, on attempt {reply.attempts}.")
     except LeaseLostError:
-        logger.warning("Reply %s was finished by somebody else", reply.pk)
-    except DatabaseError:
-        logger.exception("Reply %s could not be stored; a sweep will see", reply.pk)
-    return None
-
-
-def _request(reply: Reply, history_limit: int) -> ReplyRequest:
-    message = reply.message
-    session = message.session
-    earlier = session.messages.between(None, message.created_at)
-    history = list(earlier.order_by("-created_at")[:history_limit])
-    return ReplyRequest(
-        agent_id=session.agent_id,
-        agent_name=session.agent.name,
-        session_id=session.pk,
-        user_id=session.user_id,
-        message_id=message.pk,
-        content=message.content,
-        metadata=message.metadata,
-        attachments=tuple(message.attachments),
-        history=tuple(
-            Turn(is_agent=turn.is_agent, content=turn.content) for turn in reversed(history)
-        ),
-        options=session.agent.backend_options,
-    )
-
-
-@transaction.atomic
-def _complete(reply: Reply, answer: AgentReply) -> Message:
-    session = Session.objects.select_for_update(no_key=True).get(
-        pk=reply.message.session_id
-    )
-    now = clock.now()
-    message = append_message(
-        session,
-        now,
-        author_id=session.agent_id,
-        is_agent=True,
-        content=answer.text,
-        metadata=answer.metadata(),
-    )
-    session.save(update_fields=MESSAGE_FIELDS)
-    if not _finish(reply, status=Reply.Status.COMPLETE, answer=message, finished_at=now):
-        raise LeaseLostError
-    return message
-
-
-def fail_reply(*, reply: Reply, error: str) -> None:
-    """Give up a reply for good, unless somebody else holds it by now.
-
-    Args:
-        error: Why, for the operator.
-    """
-    with transaction.atomic():
-        if _finish(
-            reply,
-            status=Reply.Status.FAILED,
-            error=storable(error),
-            finished_at=clock.now(),
-        ):
-            announce(signals.reply_failed, reply, reply=reply)
-
-
-def _finish(reply: Reply, **fields: object) -> bool:
-    """Write the end of a reply if its fencing number is still ours."""
-    for field, value in fields.items():
-        setattr(reply, field, value)
-    held = Reply.objects.filter(
-        pk=reply.pk, status__in=Reply.UNFINISHED, attempts=reply.attempts
-    )
-    return bool(held.update(**fields))
+        return  # Finished after all.

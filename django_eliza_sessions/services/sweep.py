@@ -11,9 +11,11 @@ from uuid import UUID
 from django.db import transaction
 
 from django_eliza_sessions.conf import conf
-from django_eliza_sessions.models import Event, Session
+from django_eliza_sessions.exceptions import SessionExpiredError, SessionNotFoundError
+from django_eliza_sessions.models import Event, IdempotencyKey, Reply, Session
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.services import clock, transitions
+from django_eliza_sessions.services.replies import cancel_replies
 
 #: Rows per transaction, so that no request waits long for a row under sweep.
 BATCH = 200
@@ -58,8 +60,18 @@ def _sweep_batch(result: SweepResult) -> int:
             result.warned += 1
         else:
             session.sweep_at = transitions.next_due_at(session)
+    expired = [session for session in sessions if session.closed_at is not None]
+    _cancel_replies(expired, SessionExpiredError.code)
     _save(sessions, events)
     return len(sessions)
+
+
+def _cancel_replies(sessions: list[Session], code: str) -> None:
+    unfinished = Reply.objects.unfinished().filter(session__in=sessions)
+    busy = set(unfinished.values_list("session_id", flat=True))
+    for session in sessions:
+        if session.pk in busy:
+            cancel_replies(session, code)
 
 
 def _warned_deadlines(sessions: list[Session]) -> set[tuple[UUID, datetime | None]]:
@@ -79,6 +91,7 @@ def end_all_sessions() -> int:
 def _end_batch() -> int:
     now = clock.now()
     sessions = _lock(Session.objects.active(now), skip_locked=False)
+    _cancel_replies(sessions, SessionNotFoundError.code)
     events = [event for session in sessions for event in transitions.end(session, now)]
     _save(sessions, events)
     return len(sessions)
@@ -94,11 +107,13 @@ def _save(sessions: list[Session], events: list[Event]) -> None:
 
 
 def purge_sessions() -> int:
-    """Delete sessions that have been over for longer than ``RETENTION_DAYS``.
+    """Delete sessions over for longer than ``RETENTION_DAYS``, and old idempotency keys.
 
     Returns:
         How many were deleted, with their messages; 0 when everything is kept.
     """
+    stale = clock.now() - timedelta(hours=conf.idempotency_hours)
+    IdempotencyKey.objects.filter(created_at__lte=stale).delete()
     if conf.retention_days is None:
         return 0
     cutoff = clock.now() - timedelta(days=conf.retention_days)

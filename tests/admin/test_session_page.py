@@ -174,8 +174,10 @@ def test_says_who_said_it_and_when(clock, shown, session, agent):
 
 
 def test_says_why_a_reply_failed(clock, shown, say):
+    message = say()
     Reply.objects.create(
-        message=say(),
+        session=message.session,
+        message=message,
         status=Reply.Status.FAILED,
         error="<b>no tokens left</b>",
         lease_until="2026-01-01T12:00Z",

@@ -96,7 +96,7 @@ def test_time_is_the_clocks(clock, api):
     assert error == {
         "code": "NOT_FOUND",
         "message": "Not found",
-        "details": "There is nothing at /api/messaging/sessions/nowhere/at/all.",
+        "details": 'There is nothing at "/api/messaging/sessions/nowhere/at/all".',
         "type": "NotFoundError",
         "timestamp": "2026-01-01T12:00:00.000Z",
     }

@@ -183,8 +183,9 @@ class TestSqlite:
         """Pretend that the default database has these options."""
 
         def change(**options):
+            engine = "django.db.backends.sqlite3"
+            monkeypatch.setitem(connections.settings["default"], "ENGINE", engine)
             monkeypatch.setitem(connections.settings["default"], "OPTIONS", options)
-            monkeypatch.setattr(connections["default"], "vendor", "sqlite")
 
         return change
 
@@ -192,7 +193,7 @@ class TestSqlite:
     def test_warns_about_deferred_transactions(self, use, options):
         use(**options)
 
-        [warning] = checks.check_sqlite(databases=["default"])
+        [warning] = checks.check_sqlite()
 
         assert warning.id == "eliza_sessions.W001"
         assert not warning.is_serious()
@@ -201,11 +202,6 @@ class TestSqlite:
     @pytest.mark.parametrize("mode", ["IMMEDIATE", "EXCLUSIVE"])
     def test_other_modes_are_fine(self, use, mode):
         use(transaction_mode=mode)
-
-        assert checks.check_sqlite(databases=["default"]) == []
-
-    def test_looks_only_at_the_databases_asked_for(self, use):
-        use()
 
         assert checks.check_sqlite() == []
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from django_eliza_sessions.attachments import check_attachments
 from django_eliza_sessions.content import (
     WHITE_SPACE,
-    check_attachments,
     check_content,
     check_metadata,
     decode_json,
@@ -302,3 +302,20 @@ class TestStorage:
         session.refresh_from_db()
         # As text, because 1 == 1.0 == True, 0.0 == -0.0, and dicts forget their order.
         assert json.dumps(session.metadata) == json.dumps(metadata)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        pytest.param(b"\xff", "must be UTF-8", id="encoding"),
+        pytest.param(b"\xef\xbb\xbf{}", "byte order|BOM", id="byte order mark"),
+        pytest.param(b"[" * 100_000, "deeper than 32 levels", id="endless depth"),
+        pytest.param(b'{"a": ' + b"9" * 1001 + b"}", "more than 1000 digits", id="digits"),
+        pytest.param(b'{"a": 1, "a": 2}', "repeats a name", id="repeated name"),
+        pytest.param(b'{"a": }', "line 1 column 7", id="syntax"),
+    ],
+)
+def test_decode_json_says_what_is_wrong_in_its_own_words(body, problem):
+    with pytest.raises(InvalidRequestError, match=problem) as caught:
+        decode_json(body)
+    assert "sys." not in str(caught.value)

@@ -9,7 +9,7 @@ def test_names_real_tasks():
 
     assert names == {
         tasks.sweep_sessions.name,
-        tasks.dispatch_due_replies.name,
+        tasks.recover_replies.name,
         tasks.purge_sessions.name,
     }
 
@@ -20,5 +20,5 @@ def test_follows_the_settings(configure):
     schedule = beat_schedule()
 
     assert schedule["eliza-sessions-sweep"]["schedule"] == 3.0
-    assert schedule["eliza-sessions-dispatch-due-replies"]["schedule"] == 3.0
+    assert schedule["eliza-sessions-recover-replies"]["schedule"] == 3.0
     assert schedule["eliza-sessions-purge"]["schedule"] == 120.0

@@ -76,12 +76,35 @@ def test_one_event_per_deadline(session, kind):
 
 
 def test_one_reply_per_message(session):
-    message = make_message(session)
-    fields = {"message": message, "lease_until": NOON, "created_at": NOON}
-    Reply.objects.create(**fields)
+    reply = make_reply(session)
 
     with pytest.raises(IntegrityError):
-        Reply.objects.create(**fields)
+        make_reply(session, message=reply.message)
+
+
+def make_reply(session, **fields):
+    fields = {"lease_until": NOON, "created_at": NOON, "session": session} | fields
+    if "message" not in fields:
+        moment = NOON + timedelta(milliseconds=Message.objects.count())
+        fields["message"] = make_message(session, moment)
+    return Reply.objects.create(**fields)
+
+
+def test_one_running_reply_per_session(session, session_factory):
+    for status in Reply.Status:
+        make_reply(session, status=status)
+    make_reply(session_factory(), status=Reply.Status.RUNNING)
+
+    with pytest.raises(IntegrityError):
+        make_reply(session, status=Reply.Status.RUNNING)
+
+
+def test_chunks_of_a_reply_are_numbered(session):
+    reply = make_reply(session)
+    reply.chunks.create(index=0, text="Hel")
+
+    with pytest.raises(IntegrityError):
+        reply.chunks.create(index=0, text="lo")
 
 
 def test_agent_with_sessions_cannot_be_deleted(session, agent):

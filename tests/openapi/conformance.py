@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from django_eliza_sessions import exceptions
 from django_eliza_sessions.api.urls import BASE
 
 ERROR = "#/components/schemas/Error"
+STREAM = "text/event-stream"
 
 #: The formats as the contract has them, which is stricter than the standard's.
 FORMATS = FormatChecker(formats=())
@@ -62,31 +64,71 @@ def closed(part: Any) -> Any:
     return part
 
 
+def problems(pointer: str, value: Any) -> list[str]:
+    """What keeps a value from having the schema at a place in the document."""
+    return [f"{e.json_path}: {e.message}" for e in validator(pointer).iter_errors(value)]
+
+
+def stream_problems(pointer: str, stream: str) -> list[str]:
+    """The same of a whole stream, where the schema is that of each event."""
+    *blocks, rest = stream.split("\n\n")
+    found = [f"ends within {rest!r}"] if rest else []
+    for block in blocks:
+        if not block.startswith(":"):
+            found += _event_problems(pointer, block)
+    return found
+
+
+def _event_problems(pointer: str, block: str) -> list[str]:
+    lines = [line.partition(": ") for line in block.split("\n")]
+    event = {name: value for name, _, value in lines}
+    if len(event) < len(lines):
+        return [f"repeats a field: {block!r}"]
+    if found := problems(pointer, event):
+        return found
+    kinds = document()["components"]["schemas"]["ReplyEvent"]["discriminator"]["mapping"]
+    data = f"{kinds[event['event']]}/properties/data/contentSchema"
+    return problems(data, json.loads(event["data"]))
+
+
 def assert_conforms(response: Any) -> None:
-    """Fail unless the document says that this response may look like this."""
+    """Fail unless the document says that this response may look like this.
+
+    A stream is held against it event by event, as it is read.
+    """
     request = response.wsgi_request
     if request.method == "OPTIONS":
-        assert response.status_code == 204
+        assert response.status_code == 200
         return
     pointer = _schema_of(response)
-    if request.method == "HEAD":
-        assert response.content == b""
+    if request.method == "HEAD" or pointer is None:
+        assert response.getvalue() == b""
+        return
+    if response.streaming:
+        response.streaming_content = _checked(pointer, response.streaming_content)
         return
     body = response.json()
-    problems = [
-        f"{error.json_path}: {error.message}"
-        for error in validator(pointer).iter_errors(body)
-    ]
-    assert not problems, f"{request.method} {request.path}: {problems} in {body}"
+    found = problems(pointer, body)
+    assert not found, f"{request.method} {request.path}: {found} in {body}"
     if pointer == ERROR or response.status_code in range(400, 501):
         error = getattr(exceptions, body["error"]["type"])
         assert (error.status, error.code) == (response.status_code, body["error"]["code"])
 
 
-def _schema_of(response: Any) -> str:
-    """The pointer to the schema of a response; the error's where nothing is documented."""
+def _checked(pointer: str, parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        found = stream_problems(pointer, part.decode())
+        assert not found, f"{found} in {part!r}"
+        yield part
+
+
+def _schema_of(response: Any) -> str | None:
+    """The pointer to the schema of a response; ``None`` where it has no body.
+
+    It is the error's where nothing is documented.
+    """
     request = response.wsgi_request
-    media_type = response["Content-Type"].partition(";")[0]
+    media_type = response.get("Content-Type", "").partition(";")[0]
     path = _documented_path(request.path)
     method = {"HEAD": "get"}.get(request.method, request.method.lower())
     if method not in document()["paths"].get(path, {}):
@@ -96,7 +138,9 @@ def _schema_of(response: Any) -> str:
     operation = document()["paths"][path][method]
     name, status = operation["operationId"], str(response.status_code)
     assert status in operation["responses"], f"{name} does not document {status}"
-    content = operation["responses"][status]["content"]
+    content = operation["responses"][status].get("content")
+    if content is None:
+        return None
     assert media_type in content, f"{name} does not document {media_type}"
     parts = ("paths", path, method, "responses", status, "content", media_type, "schema")
     return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)

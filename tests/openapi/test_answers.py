@@ -14,13 +14,17 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.throttling import BaseThrottle
 
 from django_eliza_sessions.api.views.base import ContractView
-from tests.openapi.conformance import ConformingClient, operations
+from django_eliza_sessions.models import Agent
+from tests.openapi.conformance import STREAM, ConformingClient, operations
 
+#: Streams are not among them: ``test_streams`` has those.
 ANSWERS = [
     (name, int(status))
     for name, (_, _, operation) in operations().items()
-    for status in operation["responses"]
+    for status, response in operation["responses"].items()
+    if list(response.get("content", ())) != [STREAM]
 ]
+SUCCESS = {"createSession": 201, "sendSessionMessage": 201}
 
 
 class Refuse(BaseAuthentication):
@@ -52,11 +56,23 @@ def broken_database() -> Iterator[None]:
 
 
 class World:
-    """An agent, a session, and a way to call any operation on them."""
+    """An agent, a session with a message and its reply, and a way to call any operation."""
 
     def __init__(self, agent: Any, session: Any) -> None:
         self.agent_id, self.session_id = agent.pk, session.pk
         self.client = ConformingClient(raise_request_exception=False)
+        self.message_id = ""
+        self.send(transport="http")
+
+    def send(self, **fields: str) -> None:
+        """Send a message; without ``http`` its reply stays queued in these tests."""
+        body = json.dumps({"content": "Hello"} | fields)
+        self.message_id = self.call("sendSessionMessage", body=body).json()["id"]
+
+    def path(self, name: str) -> str:
+        return operations()[name][1].format(
+            sessionId=self.session_id, messageId=self.message_id
+        )
 
     def call(
         self,
@@ -67,12 +83,12 @@ class World:
         content_type: str = "application/json",
         **headers: str,
     ) -> Any:
-        method, path, operation = operations()[name]
+        method, _, operation = operations()[name]
         if body is None and "requestBody" in operation:
             body = json.dumps(self.body(name))
         return self.client.generic(
             method,
-            path.format(sessionId=self.session_id) + query,
+            self.path(name) + query,
             body or "",
             content_type=content_type,
             headers=headers,
@@ -97,11 +113,15 @@ def world(
 def arguments_for(name: str, status: int) -> dict[str, Any]:
     """How to call an operation so that it answers with a status, where that is enough."""
     malformed = {"query": "?limit=0"} if operations()[name][0] == "GET" else {"body": "{"}
+    if name == "getMessageReply":
+        malformed = {"query": "?lastEventId=last", "Accept": STREAM}
     return {
+        204: {"Last-Event-ID": "2", "Accept": STREAM},
         400: malformed,
         401: {"X-API-KEY": "wrong"},
         413: {"body": '{"content": ""}'},
         415: {"body": "content=Hello", "content_type": "text/plain"},
+        422: {"Idempotency-Key": "7f3a"},
     }.get(status, {})
 
 
@@ -112,8 +132,8 @@ def circumstances(
     configure: Callable[..., None],
     session_factory: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
-) -> dict[int, Callable[[], Any]]:
-    """What has to happen before an operation answers with a status."""
+) -> Callable[[str, int], None]:
+    """Make happen what an operation needs to answer with a status."""
 
     def lose() -> None:
         world.agent_id = world.session_id = uuid.uuid4()
@@ -122,22 +142,57 @@ def circumstances(
         timeouts = {"timeout_minutes": 30, "max_duration_minutes": 30}
         world.session_id = session_factory(timeouts=timeouts).pk
 
-    return {
+    def reuse_key() -> None:
+        world.call("createSession", **{"Idempotency-Key": "7f3a"})
+
+    def queue_before_somebody_impatient() -> None:
+        world.send()
+        configure(HTTP_WAIT_SECONDS=1)
+
+    def queue_before_somebody_polite() -> None:
+        world.send()
+        Agent.objects.update(when_busy=Agent.WhenBusy.REJECT)
+
+    special = {
+        ("cancelMessageReply", 200): world.send,
+        ("sendSessionMessage", 202): queue_before_somebody_impatient,
+        ("sendSessionMessage", 409): queue_before_somebody_polite,
+        ("renewSession", 422): reach_maximum,
+    }
+    usual: dict[int, Callable[[], Any]] = {
         403: lambda: monkeypatch.setattr(ContractView, "authentication_classes", [Refuse]),
         404: lose,
         410: lambda: clock.shift(timedelta(minutes=30)),
         413: lambda: configure(MAX_BODY_BYTES=10),
-        422: reach_maximum,
+        422: reuse_key,
         429: lambda: monkeypatch.setattr(ContractView, "throttle_classes", [Throttle]),
     }
+    return lambda name, status: special.get(
+        (name, status), usual.get(status, lambda: None)
+    )()
 
 
 @pytest.mark.parametrize(("name", "status"), ANSWERS, ids=str)
 def test_answers(name: str, status: int, world: World, circumstances: Any) -> None:
-    circumstances.get(status, lambda: None)()
+    circumstances(name, status)
     with broken_database() if status in (500, 503) else nullcontext():
         response = world.call(name, **arguments_for(name, status))
     assert response.status_code == status
+    documented = operations()[name][2]["responses"][str(status)]
+    assert documented.get("headers", {}).keys() <= response.headers.keys()
+
+
+def test_last_event_id_is_given_once(world: World) -> None:
+    query = "?lastEventId=1&lastEventId=2"
+    assert world.call("getMessageReply", query=query, Accept=STREAM).status_code == 400
+
+
+@pytest.mark.parametrize("message_id", ["nothing", str(uuid.UUID(int=1))])
+@pytest.mark.parametrize("name", ["getMessageReply", "cancelMessageReply"])
+def test_unknown_message_is_not_found(name: str, message_id: str, world: World) -> None:
+    world.message_id = message_id
+    response = world.call(name)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")
 
 
 def test_tells_a_throttled_client_when_to_come_back(
@@ -189,18 +244,18 @@ def test_unknown_path_is_an_error(path: str, world: World) -> None:
 @pytest.mark.parametrize("method", ["PUT", "TRACE", "BREW"])
 @pytest.mark.parametrize("name", operations())
 def test_undocumented_method_is_an_error(name: str, method: str, world: World) -> None:
-    path = operations()[name][1].format(sessionId=world.session_id)
-    response = world.client.generic(method, path)
+    response = world.client.generic(method, world.path(name))
     assert response.status_code == 405
     assert response["Allow"]
 
 
 @pytest.mark.parametrize("name", operations())
 def test_trailing_slash_answers_the_same(name: str, world: World) -> None:
-    _, path, operation = operations()[name]
-    path = path.format(sessionId=world.session_id) + "/"
+    method, _, operation = operations()[name]
+    if name == "cancelMessageReply":
+        world.send()
     body = json.dumps(world.body(name)) if "requestBody" in operation else ""
     response = world.client.generic(
-        operations()[name][0], path, body, content_type="application/json"
+        method, world.path(name) + "/", body, content_type="application/json"
     )
-    assert str(response.status_code) == min(operation["responses"])
+    assert response.status_code == SUCCESS.get(name, 200)

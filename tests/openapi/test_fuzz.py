@@ -1,7 +1,8 @@
 """Requests made up from the OpenAPI document, valid and not, against the real app."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import schemathesis
@@ -16,6 +17,11 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+
+from django_eliza_sessions.principals import SYSTEM
+from django_eliza_sessions.services.answering import answer_reply
+from django_eliza_sessions.services.messages import send_message
+from tests.openapi.conformance import STREAM
 
 CHECKS = [
     not_a_server_error,
@@ -56,12 +62,28 @@ def test_answers_strangers_as_documented(case: Any, db: None) -> None:
     case.call_and_validate(checks=CHECKS)
 
 
+def answer_at_once(reply_id: UUID) -> None:
+    """Be a ``REPLY_DISPATCHER`` that leaves no thread behind."""
+    answer_reply(reply_id=reply_id)
+
+
+@pytest.fixture
+def message(transactional_db: None, configure: Callable[..., None], session: Any) -> Any:
+    """A message with its reply, without a transaction: streams are read beside it."""
+    configure(REPLY_DISPATCHER=f"{__name__}.answer_at_once")
+    return send_message(principal=SYSTEM, session_id=session.pk, content="Hello").message
+
+
 @schema.parametrize()
 @bounded
-def test_answers_guests_as_documented(case: Any, agent: Any, session: Any) -> None:
-    """The same, where session and agent exist."""
+def test_answers_guests_as_documented(case: Any, agent: Any, message: Any) -> None:
+    """The same, where agent, session and message exist."""
     if "sessionId" in case.path_parameters:
-        case.path_parameters["sessionId"] = str(session.pk)
+        case.path_parameters["sessionId"] = str(message.session_id)
+    if "messageId" in case.path_parameters:
+        case.path_parameters["messageId"] = str(message.pk)
     if isinstance(case.body, dict) and "agentId" in case.body:
         case.body["agentId"] = str(agent.pk)
+    if "Last-Event-ID" in case.headers:
+        case.headers["Accept"] = STREAM
     case.call_and_validate(checks=CHECKS)

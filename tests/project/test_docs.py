@@ -8,14 +8,18 @@ import pytest
 from django.dispatch import Signal
 
 from django_eliza_sessions import exceptions, signals
+from django_eliza_sessions.backends import eliza_server, llm
 from django_eliza_sessions.conf import SETTINGS
 from django_eliza_sessions.services import (
+    answering,
+    history,
     lifecycle,
     lookup,
     messages,
     overview,
     replies,
     sweep,
+    watching,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -73,13 +77,22 @@ def test_every_command_is_documented():
 def test_the_services_named_exist():
     modules = {
         m.__name__.rpartition(".")[2]: m
-        for m in (lifecycle, lookup, messages, overview, replies, sweep)
+        for m in (
+            *(answering, history, lifecycle, lookup, messages, overview, replies, sweep),
+            watching,
+        )
     }
     for line in DOCS["reference.md"].splitlines():
         cells = re.findall(r"`(\w+)`", line)
         if cells and cells[0] in modules:
             for function in cells[1:]:
                 assert callable(getattr(modules[cells[0]], function))
+
+
+@pytest.mark.parametrize("backend", [llm, eliza_server])
+def test_every_option_of_a_backend_is_documented(backend):
+    named = re.findall(r"`(\w+)`", DOCS["backends.md"])
+    assert backend.DEFAULTS.keys() <= set(named)
 
 
 def test_links_between_documents_lead_somewhere():

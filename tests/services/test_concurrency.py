@@ -7,7 +7,7 @@ import pytest
 from django_eliza_sessions.exceptions import SessionExpiredError, SessionNotFoundError
 from django_eliza_sessions.models import Event, Message, Reply, Session
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services import replies
+from django_eliza_sessions.services.answering import answer_reply
 from django_eliza_sessions.services.lifecycle import (
     end_session,
     expire_session,
@@ -51,29 +51,53 @@ def test_forty_senders(session):
     assert {m.content for m in Message.objects.all()} == {f"Message {i}" for i in range(40)}
 
 
-def test_answers_and_senders(session):
-    for _ in range(8):
-        job(send_message, session, content="Hello")()
+def test_answers_and_senders(session_factory, session):
+    sessions = [session, *(session_factory() for _ in range(7))]
+    for each in sessions:
+        job(send_message, each, content="Hello")()
     waiting = list(Reply.objects.values_list("pk", flat=True))
 
     results = together(
         [
-            *(lambda pk=pk: replies.answer_reply(reply_id=pk) for pk in waiting),
+            *(lambda pk=pk: answer_reply(reply_id=pk) for pk in waiting),
             *(job(send_message, session, content="More") for _ in range(8)),
         ]
     )
 
     session.refresh_from_db()
     assert outcomes(results) == ["done"] * 16
-    assert session.message_count == Message.objects.count() == 24
+    assert session.message_count == session.messages.count() == 10
     assert Message.objects.filter(is_agent=True).count() == 8
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_one_reply_per_session_at_a_time_in_order(session, configure, attempt):
+    """However many workers try to take any of them."""
+    sent = [job(send_message, session, content=text)() for text in "abcd"]
+    running = []
+
+    def work():
+        for _ in range(200):
+            for each in sent:
+                if answer_reply(reply_id=each.reply.pk):
+                    running.append(each.message.content)  # noqa: PERF401 - one at a time
+            if len(running) == len(sent):
+                return
+
+    assert together([work] * 4) == [None] * 4
+    assert running == list("abcd")
+    answers = Message.objects.filter(is_agent=True).order_by("created_at")
+    assert list(answers.values_list("pk", flat=True)) == [
+        reply.answer_id for reply in Reply.objects.order_by("created_at")
+    ]
+    assert {reply.attempts for reply in Reply.objects.all()} == {1}
 
 
 def test_one_reply_is_answered_once(session):
     job(send_message, session, content="Hello")()
     reply = Reply.objects.get()
 
-    results = together([lambda: replies.answer_reply(reply_id=reply.pk)] * 8)
+    results = together([lambda: answer_reply(reply_id=reply.pk)] * 8)
 
     assert len([result for result in results if result is not None]) == 1
     assert Message.objects.filter(is_agent=True).count() == 1

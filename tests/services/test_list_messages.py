@@ -6,7 +6,8 @@ import pytest
 
 from django_eliza_sessions.models import Message
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services.messages import list_messages, send_message
+from django_eliza_sessions.services.history import list_messages
+from django_eliza_sessions.services.messages import send_message
 from tests.conftest import NOON
 
 pytestmark = pytest.mark.django_db

@@ -1,402 +1,478 @@
-"""Answering messages: leases, fencing, failures, and what happens again."""
+"""The life of a reply: taken, kept, finished by its holder alone, recovered, cancelled."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection
-from django.db.backends.signals import connection_created
+from django.db import connection
 
 from django_eliza_sessions import signals
-from django_eliza_sessions.backends import AgentBackend, AgentReply
-from django_eliza_sessions.models import Message, Reply
+from django_eliza_sessions.backends import AgentReply
+from django_eliza_sessions.exceptions import (
+    NotFoundError,
+    ReplyAlreadyCompleteError,
+    SessionExpiredError,
+    SessionNotFoundError,
+)
+from django_eliza_sessions.models import Message, Reply, ReplyChunk
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services import replies
-from django_eliza_sessions.services.lifecycle import end_session
+from django_eliza_sessions.services.holding import (
+    LeaseLostError,
+    add_chunk,
+    complete_reply,
+    fail_reply,
+    keep_reply,
+    take_reply,
+)
+from django_eliza_sessions.services.lifecycle import end_session, expire_session
 from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.replies import (
     DISPATCH_GRACE,
-    LEASE,
     MAX_ATTEMPTS,
-    answer_reply,
-    dispatch_due_replies,
-    run_reply,
+    answer_of,
+    cancel_reply,
+    get_reply,
+    recover_replies,
 )
-from django_eliza_sessions.testing.backends import ScriptedBackend
+from django_eliza_sessions.services.sweep import end_all_sessions, sweep_sessions
 from tests.conftest import NOON, minutes
 from tests.services.faults import refuse_inserts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("handed_out")]
 Status = Reply.Status
+LEASE = timedelta(seconds=15)
+HELLO = AgentReply(text="Hello.")
 
 
-def send(session, content="Hello", **arguments):
+def send(session, content="Hello"):
     """Send a message that nobody answers yet; return its reply."""
-    sent = send_message(
-        principal=SYSTEM, session_id=session.pk, content=content, **arguments
-    )
-    return sent.message.reply
+    return send_message(principal=SYSTEM, session_id=session.pk, content=content).reply
 
 
-def script(agent, **options):
-    agent.backend_options = options
-    agent.save()
+def taken(reply):
+    """Take a reply; return it as its holder knows it, or ``None``."""
+    reply = Reply.objects.select_related("message", "session__agent").get(pk=reply.pk)
+    return reply if take_reply(reply) else None
 
 
-def claim(reply):
-    """Take a reply as a worker does that then falls silent; return its view of it."""
-    reply = Reply.objects.select_related("message__session__agent").get(pk=reply.pk)
-    Reply.objects.filter(pk=reply.pk).update(
-        status=Status.RUNNING, attempts=reply.attempts + 1, lease_until=NOON + LEASE
-    )
-    reply.refresh_from_db(fields=["status", "attempts", "lease_until"])
+def take(session, *chunks):
+    """Take the reply to a new message, and say something."""
+    reply = taken(send(session))
+    for chunk in chunks:
+        add_chunk(reply, chunk)
     return reply
+
+
+def cancel(reply, **arguments):
+    return cancel_reply(
+        **{
+            "principal": SYSTEM,
+            "session_id": reply.session_id,
+            "message_id": reply.message_id,
+        }
+        | arguments
+    )
 
 
 def answers():
     return list(Message.objects.filter(is_agent=True).values_list("content", flat=True))
 
 
-@pytest.mark.usefixtures("handed_out")
-class TestAnswering:
-    def test_completes_the_reply(self, session, agent, clock):
+def told(reply):
+    return list(reply.chunks.order_by("index").values_list("index", "text"))
+
+
+class TestTaking:
+    def test_begins_a_lease(self, session, clock):
         reply = send(session)
         clock.shift(minutes(1))
 
-        answer = answer_reply(reply_id=reply.pk)
+        held = taken(reply)
+
+        assert held.status == Reply.objects.get().status == Status.RUNNING
+        assert held.attempts == Reply.objects.get().attempts == 1
+        assert held.started_at == NOON + minutes(1)
+        assert held.lease_until == NOON + minutes(1) + LEASE
+
+    def test_lease_follows_the_setting(self, session, configure):
+        configure(REPLY_LEASE_SECONDS=3)
+        assert take(session).lease_until == NOON + timedelta(seconds=3)
+
+    @pytest.mark.parametrize("status", [s for s in Status if s != Status.QUEUED])
+    def test_only_a_queued_one(self, session, status):
+        reply = send(session)
+        Reply.objects.update(status=status)
+
+        assert taken(reply) is None
+
+    def test_only_when_it_is_its_turn(self, session):
+        first, second, third = (send(session) for _ in range(3))
+        assert taken(second) is None
+        held = taken(first)
+        assert taken(second) is None
+        complete_reply(held, HELLO)
+
+        assert taken(third) is None
+        assert taken(second) == second
+
+    def test_sessions_do_not_wait_for_each_other(self, session_factory):
+        assert take(session_factory())
+        assert take(session_factory())
+
+    def test_expired_session_wants_none_any_more(self, session, clock):
+        reply = send(session)
+        clock.shift(minutes(30))
+
+        assert taken(reply) is None
 
         reply.refresh_from_db()
+        assert (reply.status, reply.error_code) == (Status.CANCELLED, "SESSION_EXPIRED")
+
+
+class TestChunks:
+    def test_are_numbered(self, session):
+        reply = take(session, "Hel", "lo", "")
+
+        assert told(reply) == [(0, "Hel"), (1, "lo"), (2, "")]
+        assert reply.chunk_count == Reply.objects.get().chunk_count == 3
+
+    def test_extend_the_lease(self, session, clock):
+        reply = take(session)
+        clock.shift(timedelta(seconds=1))
+
+        add_chunk(reply, "Hello")
+
+        assert Reply.objects.get().lease_until == reply.lease_until == clock_now(1) + LEASE
+
+    def test_that_cannot_be_stored_leave_no_gap(self, session):
+        reply = take(session, "one")
+        with (
+            connection.execute_wrapper(refuse_inserts),
+            pytest.raises(Exception, match="full"),
+        ):
+            add_chunk(reply, "two")
+
+        assert Reply.objects.get().chunk_count == 1
+
+
+def clock_now(seconds):
+    return NOON + timedelta(seconds=seconds)
+
+
+class TestKeeping:
+    def test_extends_the_lease_when_half_of_it_is_over(self, session, clock):
+        reply = take(session)
+        clock.shift(timedelta(seconds=7))
+        keep_reply(reply)
+        assert Reply.objects.get().lease_until == clock_now(0) + LEASE
+        clock.shift(timedelta(seconds=1))
+        keep_reply(reply)
+        assert Reply.objects.get().lease_until == clock_now(8) + LEASE
+
+    def test_finds_that_it_was_cancelled(self, session):
+        reply = take(session)
+        cancel(reply)
+        with pytest.raises(LeaseLostError):
+            keep_reply(reply)
+
+    def test_finds_that_somebody_else_has_it(self, session):
+        reply = take(session)
+        Reply.objects.update(attempts=2)
+        with pytest.raises(LeaseLostError):
+            keep_reply(reply)
+
+    def test_stops_when_the_session_has_expired_without_a_sweep(self, session, clock):
+        reply = take(session, "Hel")
+        clock.shift(minutes(30))
+
+        with pytest.raises(LeaseLostError):
+            keep_reply(reply)
+
+        assert Reply.objects.get().status == Status.CANCELLED
+        assert Reply.objects.get().error_code == "SESSION_EXPIRED"
+        assert answers() == ["Hel"]
+
+    def test_costs_one_query(self, session, django_assert_num_queries):
+        reply = take(session)
+        with django_assert_num_queries(1):
+            keep_reply(reply)
+
+
+class TestCompleting:
+    def test_stores_the_answer(self, session, agent, clock):
+        reply = take(session)
+        clock.shift(timedelta(seconds=2))
+        answer = complete_reply(
+            reply,
+            AgentReply(
+                text="42",
+                thought="Hm.",
+                actions=("REPLY",),
+                input_tokens=0,
+                output_tokens=7,
+            ),
+        )
+
+        reply = Reply.objects.get()
         session.refresh_from_db()
-        assert answer == reply.answer == Message.objects.get(is_agent=True)
+        assert answer == Message.objects.get(is_agent=True) == answer_of(reply)
+        assert answer.pk == reply.answer_id
         assert answer.author_id == agent.pk
-        assert answer.content == "Scripted."
-        assert answer.metadata == {}
-        assert answer.created_at == NOON + minutes(1)
+        assert answer.metadata == {"thought": "Hm.", "actions": ["REPLY"]}
+        assert answer.created_at == clock_now(2)
         assert reply.status == Status.COMPLETE
-        assert reply.attempts == 1
-        assert reply.started_at == reply.finished_at == NOON + minutes(1)
+        assert (reply.input_tokens, reply.output_tokens) == (0, 7)
+        assert reply.finished_at == clock_now(2)
+        assert (reply.error_code, reply.error) == ("", "")
         assert session.message_count == 2
         assert session.last_message_at == answer.created_at
-
-    def test_is_no_activity_of_the_user(self, session, clock):
-        reply = send(session)
-        clock.shift(minutes(1))
-
-        answer_reply(reply_id=reply.pk)
-
-        session.refresh_from_db()
-        assert session.last_activity_at == NOON
-        assert session.renewal_count == 1
-
-    def test_twice_is_harmless(self, session):
-        reply = send(session)
-
-        assert answer_reply(reply_id=reply.pk) is not None
-        assert answer_reply(reply_id=reply.pk) is None
-        assert answers() == ["Scripted."]
-
-    def test_leaves_a_held_reply_to_its_holder(self, session):
-        reply = claim(send(session))
-
-        assert answer_reply(reply_id=reply.pk) is None
-        assert ScriptedBackend.requests == []
-
-    def test_takes_over_when_the_lease_ran_out(self, session, clock):
-        reply = claim(send(session))
-        clock.shift(LEASE)
-
-        assert answer_reply(reply_id=reply.pk) is not None
-        reply.refresh_from_db()
-        assert reply.attempts == 2
-
-    def test_answer_that_could_not_be_stored_is_tried_again(self, session, clock):
-        reply = send(session)
-        with connection.execute_wrapper(refuse_inserts):
-            assert answer_reply(reply_id=reply.pk) is None
-        clock.shift(LEASE)
-
-        assert answer_reply(reply_id=reply.pk) is not None
-        assert answers() == ["Scripted."]
-
-    @pytest.mark.parametrize("over", ["expired", "ended"])
-    def test_answers_though_the_session_is_over_by_now(self, session, clock, over):
-        reply = send(session)
-        if over == "ended":
-            end_session(principal=SYSTEM, session_id=session.pk)
-        else:
-            clock.shift(minutes(60))
-
-        assert answer_reply(reply_id=reply.pk) is not None
-        session.refresh_from_db()
-        assert session.message_count == 2
 
     def test_announces_the_answer(
         self, session, received, django_capture_on_commit_callbacks
     ):
-        reply = send(session)
+        reply = take(session)
         created = received(signals.message_created)
 
         with django_capture_on_commit_callbacks(execute=True):
-            answer = answer_reply(reply_id=reply.pk)
+            answer = complete_reply(reply, HELLO)
 
         assert [arguments["message"] for arguments in created] == [answer]
 
-    def test_every_message_gets_its_own(self, session):
-        waiting = [send(session, content) for content in "abc"]
-
-        given = [answer_reply(reply_id=reply.pk) for reply in waiting]
-
-        assert len({answer.pk for answer in given}) == 3
-
-    def test_query_count(self, session, django_assert_num_queries):
-        reply = send(session)
-
-        # Claim, reply with message, session and agent, history; savepoint, session,
-        # answer, session, reply, release.
-        with django_assert_num_queries(9):
-            answer_reply(reply_id=reply.pk)
-
-
-@pytest.mark.usefixtures("handed_out")
-class TestRequest:
-    def test_carries_the_message(self, session, agent):
-        script(agent, text="Hi.")
-        image = {"type": "image", "url": "https://example.com/cat.png"}
-        reply = send(session, "Look!", metadata={"a": 1}, attachments=[image])
-
-        answer_reply(reply_id=reply.pk)
-
-        [request] = ScriptedBackend.requests
-        assert request.agent_id == agent.pk
-        assert request.agent_name == agent.name
-        assert request.session_id == session.pk
-        assert request.user_id == session.user_id
-        assert request.message_id == reply.message_id
-        assert request.content == "Look!"
-        assert request.metadata == {"a": 1}
-        assert request.attachments == (image,)
-        assert request.history == ()
-        assert request.options == {"text": "Hi."}
-
-    def test_history_is_what_came_before_oldest_first(self, session):
-        answer_reply(reply_id=send(session, "one").pk)
-        reply = send(session, "two")
-        send(session, "three")
-
-        answer_reply(reply_id=reply.pk)
-
-        turns = [(t.is_agent, t.content) for t in ScriptedBackend.requests[-1].history]
-        assert turns == [(False, "one"), (True, "Scripted.")]
-
-    def test_history_is_limited_to_the_latest(self, session, monkeypatch):
-        monkeypatch.setattr(ScriptedBackend, "history_limit", 2)
-        waiting = [send(session, content) for content in "abcd"]
-
-        answer_reply(reply_id=waiting[-1].pk)
-
-        assert [turn.content for turn in ScriptedBackend.requests[0].history] == ["b", "c"]
-
-    def test_no_query_where_no_history_is_wanted(
-        self, session, agent, django_assert_num_queries
+    def test_has_the_next_one_dispatched(
+        self, session, handed_out, django_capture_on_commit_callbacks
     ):
-        agent.backend = "default"
-        agent.save()
-        reply = send(session, "Echo!")
-
-        with django_assert_num_queries(8):
-            assert answer_reply(reply_id=reply.pk).content == "Echo!"
-
-
-@pytest.mark.usefixtures("handed_out")
-class TestFailing:
-    def fail(self, session, caplog):
-        reply = send(session)
-        assert answer_reply(reply_id=reply.pk) is None
-        reply.refresh_from_db()
-        assert reply.status == Status.FAILED
-        assert reply.finished_at == NOON
-        assert answers() == []
-        assert caplog.records
-        caplog.clear()
-        return reply
-
-    def test_keeps_the_reason_for_the_operator(self, session, agent, caplog):
-        script(agent, error="no model")
-
-        assert self.fail(session, caplog).error == "RuntimeError: no model"
-
-    def test_is_final(self, session, agent, caplog, handed_out, clock):
-        script(agent, error="no model")
-        reply = self.fail(session, caplog)
-        clock.shift(minutes(60))
-
-        assert dispatch_due_replies() == 0
-        assert answer_reply(reply_id=reply.pk) is None
-        assert handed_out == []
-
-    def test_announces(
-        self, session, agent, caplog, received, django_capture_on_commit_callbacks
-    ):
-        script(agent, error="no model")
-        failed = received(signals.reply_failed)
+        reply, following, _ = take(session), send(session), send(session)
+        handed_out.clear()
 
         with django_capture_on_commit_callbacks(execute=True):
-            reply = self.fail(session, caplog)
+            complete_reply(reply, HELLO)
 
-        assert [arguments["reply"] for arguments in failed] == [reply]
-        assert failed[0]["reply"].status == Status.FAILED
+        assert handed_out == [following.pk]
 
     @pytest.mark.parametrize(
-        "options",
-        [
-            pytest.param({"text": "a\x00b"}, id="nul-in-text"),
-            pytest.param({"text": "a\ud800b"}, id="surrogate-in-text"),
-            pytest.param({"text": None}, id="no-text"),
-            pytest.param({"thought": "a\x00b"}, id="nul-in-thought"),
-            pytest.param({"thought": "a\ud800b"}, id="surrogate-in-thought"),
-            pytest.param({"actions": ["a\x00b"]}, id="nul-in-action"),
-            pytest.param({"error": "a\x00b"}, id="unstorable-error"),
-        ],
+        ("seconds", "renewals"),
+        [pytest.param(59, 1, id="short"), pytest.param(60, 2, id="long")],
     )
-    def test_answer_that_cannot_be_stored(self, session, agent, caplog, options):
-        # The agent's options could not hold these either, so the class does.
-        agent.backend = "unstorable"
-        agent.save()
-        UnstorableBackend.options_given = options
+    def test_of_a_long_reply_is_activity(self, session, clock, seconds, renewals):
+        reply = take(session)
+        clock.shift(timedelta(seconds=seconds))
 
-        self.fail(session, caplog)
-
-    def test_alias_that_is_not_configured(self, session, agent, caplog):
-        agent.backend = "gone"
-        agent.save()
-
-        assert "No backend 'gone'" in self.fail(session, caplog).error
-
-    def test_options_of_another_type(self, session, agent, caplog):
-        agent.backend_options = ["no object"]
-        agent.save()
-
-        assert self.fail(session, caplog).error.startswith("AttributeError")
-
-
-class UnstorableBackend(ScriptedBackend):
-    options_given: dict[str, object] = {}
-
-    def reply(self, request):
-        return super().reply(replace(request, options=self.options_given))
-
-
-class TransactionSpy(AgentBackend):
-    def reply(self, request):
-        return AgentReply(text=f"in transaction: {connection.in_atomic_block}")
-
-
-@pytest.fixture(autouse=True)
-def more_backends(configure, settings):
-    configure(
-        BACKENDS=settings.ELIZA_SESSIONS["BACKENDS"]
-        | {
-            "unstorable": {"BACKEND": f"{__name__}.UnstorableBackend"},
-            "spy": {"BACKEND": f"{__name__}.TransactionSpy"},
-        }
-    )
-
-
-@pytest.mark.usefixtures("handed_out")
-class TestFencing:
-    @pytest.fixture
-    def lost(self, session, clock):
-        """A reply in the hands of one holder, and what a late one thinks it holds."""
-        late = claim(send(session))
-        clock.shift(LEASE)
-        assert answer_reply(reply_id=late.pk) is not None
-        return late
-
-    def test_late_holder_writes_nothing(self, session, lost, received, caplog):
-        assert run_reply(reply=lost) is None
+        complete_reply(reply, HELLO)
 
         session.refresh_from_db()
-        assert answers() == ["Scripted."]
-        assert session.message_count == 2
-        assert "finished by somebody else" in caplog.text
+        assert session.renewal_count == renewals
+        active = clock_now(seconds) if renewals == 2 else NOON
+        assert session.last_activity_at == active
+        assert session.expires_at == active + minutes(30)
 
-    def test_late_failure_changes_nothing(self, agent, lost, received):
-        script(agent, error="too late")
-        lost.message.session.agent.refresh_from_db()
+    def test_renews_nothing_without_auto_renew(self, session_factory, clock):
+        session = session_factory(timeouts={"auto_renew": False})
+        reply = take(session)
+        clock.shift(minutes(5))
+
+        complete_reply(reply, HELLO)
+
+        session.refresh_from_db()
+        assert (session.renewal_count, session.last_activity_at) == (0, NOON)
+
+    def test_comes_too_late_for_an_expired_session(self, session, clock):
+        reply = take(session, "Hel")
+        clock.shift(minutes(30))
+
+        assert complete_reply(reply, HELLO) is None
+
+        assert Reply.objects.get().status == Status.CANCELLED
+        assert Reply.objects.get().error_code == "SESSION_EXPIRED"
+        assert answers() == ["Hel"]
+
+
+class TestFailing:
+    @pytest.mark.parametrize(
+        ("chunks", "kept"),
+        [
+            pytest.param([], [], id="before-the-first-word"),
+            pytest.param(["Hel", "lo"], ["Hello"], id="in-the-middle"),
+        ],
+    )
+    def test_keeps_what_was_said(
+        self, session, received, django_capture_on_commit_callbacks, chunks, kept
+    ):
+        failed, said = received(signals.reply_failed), received(signals.message_created)
+        reply = take(session, *chunks)
+
+        with django_capture_on_commit_callbacks(execute=True):
+            fail_reply(reply, "no \x00 tokens")
+
+        reply = Reply.objects.get()
+        session.refresh_from_db()
+        assert (reply.status, reply.error_code) == (Status.FAILED, "MESSAGE_SEND_FAILED")
+        assert "\x00" not in reply.error
+        assert reply.finished_at == NOON
+        assert answers() == kept
+        assert session.message_count == 1 + len(kept)
+        assert [arguments["reply"] for arguments in failed] == [reply]
+        assert len(said) == len(kept)
+        if kept:
+            assert answer_of(reply).metadata == {"incomplete": True}
+            assert answer_of(reply).pk == reply.answer_id
+
+    def test_has_the_next_one_dispatched(
+        self, session, handed_out, django_capture_on_commit_callbacks
+    ):
+        reply, following = take(session), send(session)
+        handed_out.clear()
+
+        with django_capture_on_commit_callbacks(execute=True):
+            fail_reply(reply, "no tokens")
+
+        assert handed_out == [following.pk]
+
+
+LATE_WRITES = {
+    "chunk": lambda reply: add_chunk(reply, "too late"),
+    "keep": keep_reply,
+    "complete": lambda reply: complete_reply(reply, HELLO),
+    "fail": lambda reply: fail_reply(reply, "too late"),
+}
+
+
+@pytest.mark.parametrize("write", LATE_WRITES.values(), ids=LATE_WRITES)
+class TestFencing:
+    @pytest.fixture
+    def late(self, session, clock):
+        """What a holder thinks it holds that fell silent, before anybody took over."""
+        late = take(session)
+        clock.shift(LEASE)
+        assert recover_replies() == 1
+        return late
+
+    def assert_changes_nothing(self, write, late):
+        before = everything()
+        with pytest.raises(LeaseLostError):
+            write(late)
+        assert everything() == before
+
+    def test_refuses_a_late_holder_while_another_one_works(self, late, write, received):
         failed = received(signals.reply_failed)
+        add_chunk(taken(late), "Mine.")
 
-        assert run_reply(reply=lost) is None
-
-        assert Reply.objects.get().status == Status.COMPLETE
+        self.assert_changes_nothing(write, late)
         assert failed == []
 
-    def test_holder_may_finish_late_while_nobody_else_has_begun(self, session, clock):
-        holder = claim(send(session))
-        clock.shift(LEASE)
-        assert dispatch_due_replies() == 1
+    def test_refuses_a_late_holder_when_another_one_is_done(self, late, write):
+        complete_reply(taken(late), HELLO)
 
-        assert run_reply(reply=holder) is not None
+        self.assert_changes_nothing(write, late)
 
-        assert answer_reply(reply_id=holder.pk) is None
-        assert answers() == ["Scripted."]
+    def test_refuses_the_holder_of_a_cancelled_reply(self, session, write):
+        reply = take(session, "Hel")
+        cancel(reply)
+
+        self.assert_changes_nothing(write, reply)
+
+    def test_holder_may_go_on_while_nobody_else_has_begun(self, late, write):
+        write(late)
 
 
-class TestDispatching:
-    def test_queued_reply_whose_task_was_lost(self, session, clock, handed_out):
+def everything():
+    return [
+        list(model.objects.order_by("pk").values())
+        for model in (Reply, ReplyChunk, Message)
+    ]
+
+
+class TestRecovering:
+    def test_queued_one_whose_task_was_lost(self, session, clock, handed_out):
         reply = send(session)
-        assert dispatch_due_replies() == 0
+        assert recover_replies() == 0
         clock.shift(DISPATCH_GRACE)
 
-        assert dispatch_due_replies() == 1
-        assert dispatch_due_replies() == 0
+        assert recover_replies() == 1
+        assert recover_replies() == 0
         assert handed_out == [reply.pk]
 
-    def test_running_reply_whose_holder_was_lost(self, session, clock, handed_out):
-        reply = claim(send(session))
+    def test_only_the_one_whose_turn_it_is(self, session, clock, handed_out):
+        replies = [send(session) for _ in range(3)]
+        clock.shift(DISPATCH_GRACE)
+
+        assert recover_replies() == 1
+        assert handed_out == [replies[0].pk]
+
+    def test_running_one_whose_holder_was_lost(self, session, clock, handed_out):
+        reply = take(session)
+        clock.shift(LEASE - timedelta(milliseconds=1))
+        assert recover_replies() == 0
+        clock.shift(timedelta(milliseconds=1))
+
+        assert recover_replies() == 1
+
+        assert Reply.objects.get().status == Status.QUEUED
+        assert handed_out == [reply.pk]
+        assert taken(reply).attempts == 2
+
+    def test_one_that_was_told_in_part_fails(
+        self, session, clock, handed_out, django_capture_on_commit_callbacks
+    ):
+        reply, following = take(session, "Hel"), send(session)
+        handed_out.clear()
         clock.shift(LEASE)
 
-        assert dispatch_due_replies() == 1
+        with django_capture_on_commit_callbacks(execute=True):
+            assert recover_replies() == 0
 
         reply.refresh_from_db()
-        assert reply.status == Status.QUEUED
-        assert handed_out == [reply.pk]
+        assert reply.status == Status.FAILED
+        assert "lost" in reply.error
+        assert answers() == ["Hel"]
+        assert handed_out == [following.pk]
 
     def test_gives_up_in_the_end(self, session, clock, handed_out):
         reply = send(session)
-        for _ in range(MAX_ATTEMPTS):
-            claim(reply)
-            Reply.objects.update(lease_until=NOON)
-            reply.refresh_from_db()
-
-        assert dispatch_due_replies() == 0
-
-        reply.refresh_from_db()
-        assert reply.status == Status.FAILED
-        assert reply.error == "Given up after 3 attempts."
-        assert handed_out == []
-
-    def test_takes_no_more_than_asked_the_longest_waiting_first(
-        self, session, clock, handed_out
-    ):
-        first, second = send(session), send(session)
-        Reply.objects.filter(pk=second.pk).update(lease_until=NOON - minutes(1))
-        clock.shift(DISPATCH_GRACE)
-
-        assert dispatch_due_replies(limit=1) == 1
-        assert handed_out == [second.pk]
-        assert dispatch_due_replies(limit=1) == 1
-        assert handed_out == [second.pk, first.pk]
-
-    def test_leaves_alone_what_is_finished_meanwhile(self, session, clock, configure):
-        holders = [claim(send(session)) for _ in range(2)]
-        configure(REPLY_DISPATCHER=f"{__name__}.finish_everything")
-        finish_everything.holders = holders
+        for _ in range(MAX_ATTEMPTS - 1):
+            assert taken(reply)
+            clock.shift(LEASE)
+            assert recover_replies() == 1
+        assert taken(reply)
         clock.shift(LEASE)
 
-        dispatch_due_replies()
+        assert recover_replies() == 0
+
+        reply.refresh_from_db()
+        assert (reply.status, reply.attempts) == (Status.FAILED, MAX_ATTEMPTS)
+        assert answers() == []
+
+    def test_never_gives_up_one_that_only_waits_for_a_worker(self, session, clock):
+        reply = send(session)
+        for _ in range(10):
+            clock.shift(DISPATCH_GRACE)
+            assert recover_replies() == 1
+        assert taken(reply)
+
+    def test_no_more_than_asked_the_longest_waiting_first(
+        self, session_factory, clock, handed_out
+    ):
+        first = send(session_factory())
+        clock.shift(timedelta(seconds=1))
+        second = send(session_factory())
+        clock.shift(DISPATCH_GRACE)
+
+        assert recover_replies(limit=1) == 1
+        assert handed_out == [first.pk]
+        assert recover_replies(limit=1) == 1
+        assert handed_out == [first.pk, second.pk]
+
+    @pytest.mark.parametrize("chunks", [[], ["Hel"]], ids=["silent", "told"])
+    def test_leaves_alone_what_is_finished_meanwhile(
+        self, session_factory, clock, configure, chunks
+    ):
+        # Whichever comes first: its dispatch lets the other holder finish after all.
+        held = [take(session_factory()), take(session_factory(), *chunks)]
+        configure(REPLY_DISPATCHER=f"{__name__}.finish_everything")
+        finish_everything.held = held
+        clock.shift(LEASE)
+
+        recover_replies()
 
         assert {reply.status for reply in Reply.objects.all()} == {Status.COMPLETE}
-        assert answers() == ["Scripted."] * 2
 
     @pytest.mark.parametrize("dispatcher", ["raise_always", "is_not_there"])
     def test_failing_dispatcher_loses_nothing(
@@ -407,93 +483,191 @@ class TestDispatching:
         caplog,
         dispatcher,
         django_capture_on_commit_callbacks,
-        request,
+        handed_out,
     ):
         configure(REPLY_DISPATCHER=f"{__name__}.{dispatcher}")
         with django_capture_on_commit_callbacks(execute=True):
             reply = send(session)
         assert f"Reply {reply.pk} could not be dispatched" in caplog.text
 
-        handed_out = request.getfixturevalue("handed_out")
+        configure(REPLY_DISPATCHER="tests.services.conftest.remember")
         clock.shift(DISPATCH_GRACE)
-        assert dispatch_due_replies() == 1
+        assert recover_replies() == 1
         assert handed_out == [reply.pk]
 
-    def test_query_count(self, session, clock, handed_out, django_assert_num_queries):
+    def test_query_count(self, session_factory, clock, django_assert_num_queries):
         for _ in range(3):
-            send(session)
+            send(session_factory())
         clock.shift(DISPATCH_GRACE)
 
-        # The due ones, and a claim for each.
+        # The due ones, and an update for each.
         with django_assert_num_queries(4):
-            dispatch_due_replies()
+            recover_replies()
 
 
 def finish_everything(_reply_id):
     """Be a dispatcher during whose work the late holders finish after all."""
-    while finish_everything.holders:
-        run_reply(reply=finish_everything.holders.pop())
+    while finish_everything.held:
+        complete_reply(finish_everything.held.pop(), HELLO)
 
 
 def raise_always(_reply_id):
     raise RuntimeError("broker is down")
 
 
-def lose_connection(connection, **_arguments):
-    """Have a new connection fail at its first statement."""
-
-    def fail(*_arguments):
-        raise OperationalError("connection lost")
-
-    connection.execute_wrappers.append(fail)
-
-
-@pytest.mark.django_db(transaction=True)
-class TestThreads:
-    @pytest.fixture(autouse=True)
-    def finished(self) -> Iterator[None]:
-        """Leave no thread behind."""
-        yield
-        self.wait()
-
-    def wait(self):
-        replies._threads().shutdown(wait=True)
-        replies._threads.cache_clear()
-
-    def test_answer_on_their_own(self, session):
-        for content in "abc":
-            send(session, content)
-
-        self.wait()
-
-        assert answers() == ["Scripted."] * 3
-        assert {reply.status for reply in Reply.objects.all()} == {Status.COMPLETE}
-
-    def test_trouble_is_logged_and_the_reply_stays_due(self, session, handed_out, caplog):
+class TestCancelling:
+    def test_queued_one(self, session):
         reply = send(session)
 
-        connection_created.connect(lose_connection)
-        try:
-            replies.dispatch_to_thread(reply.pk)
-            self.wait()
-        finally:
-            connection_created.disconnect(lose_connection)
+        cancelled = cancel(reply)
 
-        reply.refresh_from_db()
-        assert reply.status == Status.QUEUED
-        assert f"Reply {reply.pk} could not be answered" in caplog.text
+        assert cancelled == reply
+        assert cancelled.status == Status.CANCELLED
+        assert cancelled.error_code == "REPLY_CANCELLED"
+        assert cancelled.finished_at == NOON
+        assert answer_of(cancelled) is None
+        assert taken(reply) is None
+
+    def test_running_one_keeps_what_was_said(self, session, agent):
+        reply = cancel(take(session, "Hel", "lo"))
+
+        session.refresh_from_db()
+        answer = answer_of(reply)
+        assert answer.pk == reply.answer_id
+        assert answer.author_id == agent.pk
+        assert answer.content == "Hello"
+        assert answer.metadata == {"incomplete": True}
+        assert session.message_count == 2
+        assert session.last_message_at == answer.created_at
+
+    def test_twice_is_harmless(self, session, clock):
+        reply = take(session, "Hel")
+        first = cancel(reply)
+        clock.shift(minutes(1))
+
+        second = cancel(reply)
+
+        assert second.finished_at == first.finished_at
+        assert answers() == ["Hel"]
+
+    @pytest.mark.parametrize(
+        "finish", [lambda reply: complete_reply(reply, HELLO), lambda r: fail_reply(r, "x")]
+    )
+    def test_too_late(self, session, finish):
+        reply = take(session)
+        finish(reply)
+        before = everything()
+
+        with pytest.raises(ReplyAlreadyCompleteError) as raised:
+            cancel(reply)
+
+        assert raised.value.context == {"message_id": str(reply.message_id)}
+        assert everything() == before
+
+    def test_is_no_activity(self, session, clock):
+        reply = take(session, "Hel")
+        clock.shift(minutes(5))
+
+        cancel(reply)
+
+        session.refresh_from_db()
+        assert (session.last_activity_at, session.renewal_count) == (NOON, 1)
+
+    def test_has_the_next_one_dispatched(
+        self, session, handed_out, django_capture_on_commit_callbacks
+    ):
+        reply, following = take(session), send(session)
+        handed_out.clear()
+
+        with django_capture_on_commit_callbacks(execute=True):
+            cancel(reply)
+
+        assert handed_out == [following.pk]
+        assert taken(following) is not None
+
+    def test_one_in_the_middle_leaves_the_others_in_order(self, session):
+        first, second, third = (send(session) for _ in range(3))
+
+        cancel(second)
+
+        assert taken(third) is None
+        complete_reply(taken(first), HELLO)
+        assert taken(third) is not None
+
+    def test_agents_message_is_no_message_to_cancel(self, session):
+        reply = take(session)
+        answer = complete_reply(reply, HELLO)
+        with pytest.raises(NotFoundError):
+            cancel(reply, message_id=answer.pk)
+
+    def test_of_another_session_is_not_found(self, session_factory):
+        reply = send(session_factory())
+        for operation in (cancel_reply, get_reply):
+            with pytest.raises(NotFoundError):
+                operation(
+                    principal=SYSTEM,
+                    session_id=session_factory().pk,
+                    message_id=reply.message_id,
+                )
+
+    def test_of_a_stranger_is_not_found(self, session, stranger):
+        reply = send(session)
+        with pytest.raises(SessionNotFoundError):
+            cancel(reply, principal=stranger)
+        assert Reply.objects.get().status == Status.QUEUED
+
+    def test_of_an_expired_session_is_told_so(self, session, clock):
+        reply = send(session)
+        clock.shift(minutes(30))
+        with pytest.raises(SessionExpiredError):
+            cancel(reply)
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("transport", ["http", "websocket"])
-def test_no_transaction_is_open_while_the_agent_answers(
-    session, agent, handed_out, transport
+def expire_by_sweep(session, clock):
+    clock.shift(minutes(30))
+    sweep_sessions()
+
+
+ENDINGS = {
+    "expired-by-a-sweep": (expire_by_sweep, "SESSION_EXPIRED"),
+    "expired-by-hand": (
+        lambda session, _: expire_session(principal=SYSTEM, session_id=session.pk),
+        "SESSION_EXPIRED",
+    ),
+    "ended": (
+        lambda session, _: end_session(principal=SYSTEM, session_id=session.pk),
+        "SESSION_NOT_FOUND",
+    ),
+    "shut-down": (lambda *_: end_all_sessions(), "SESSION_NOT_FOUND"),
+}
+
+
+@pytest.mark.parametrize(("finish", "code"), ENDINGS.values(), ids=ENDINGS)
+def test_end_of_the_session_cancels_what_is_under_way(session, clock, finish, code):
+    done = take(session)
+    complete_reply(done, HELLO)
+    running, queued = take(session, "Hel", "lo"), send(session)
+
+    finish(session, clock)
+
+    session.refresh_from_db()
+    by_id = Reply.objects.in_bulk()
+    assert by_id[done.pk].status == Status.COMPLETE
+    assert {by_id[reply.pk].status for reply in (running, queued)} == {Status.CANCELLED}
+    assert {by_id[reply.pk].error_code for reply in (running, queued)} == {code}
+    assert answers() == ["Hello.", "Hello"]
+    assert session.message_count == Message.objects.count() == 5
+    with pytest.raises(LeaseLostError):
+        add_chunk(running, "too late")
+
+
+def test_end_of_the_session_dispatches_nothing(
+    session, handed_out, django_capture_on_commit_callbacks
 ):
-    agent.backend = "spy"
-    agent.save()
+    for _ in range(3):
+        send(session)
 
-    send(session, transport=transport)
-    for reply_id in handed_out:
-        answer_reply(reply_id=reply_id)
+    with django_capture_on_commit_callbacks(execute=True):
+        end_session(principal=SYSTEM, session_id=session.pk)
 
-    assert answers() == ["in transaction: False"]
+    assert handed_out == []

@@ -145,6 +145,8 @@ class TestTransport:
             ("websocket", Transport.WEBSOCKET),
             ("http", Transport.HTTP),
             ("sync", Transport.HTTP),
+            ("sse", Transport.SSE),
+            ("stream", Transport.SSE),
         ],
     )
     def test_accepts(self, word, transport):
@@ -205,6 +207,7 @@ class TestQueryCount:
             send(session)
 
     def test_http(self, session, django_assert_num_queries):
-        # Those; history; savepoint, session, answer, session, reply, release.
-        with django_assert_num_queries(13):
+        # Those; taking the reply: savepoint, update, release; the history; completing
+        # it: savepoint, session, update, answer, session, the next reply, release.
+        with django_assert_num_queries(17):
             send(session, transport="http")

@@ -60,12 +60,12 @@ def test_dispatcher_hands_over_to_a_worker(
     assert Message.objects.get(is_agent=True).content == "Scripted."
 
 
-def test_due_replies_are_dispatched_again(clock, session, configure, eager_app):
+def test_lost_replies_are_recovered(clock, session, configure, eager_app):
     configure(REPLY_DISPATCHER="django_eliza_sessions.tasks.dispatch_reply")
     send_message(principal=SYSTEM, session_id=session.pk, content="Hello")
     clock.shift(minutes(1))
 
-    tasks.dispatch_due_replies()
+    tasks.recover_replies()
 
     assert Reply.objects.get().status == Reply.Status.COMPLETE
 
@@ -83,7 +83,7 @@ def test_every_entry_of_the_schedule_runs(clock, session, eager_app):
 def test_tasks_bear_with_arguments_of_a_newer_release(clock, session):
     tasks.sweep_sessions(hint="later")
     tasks.purge_sessions(hint="later")
-    tasks.dispatch_due_replies(hint="later")
+    tasks.recover_replies(hint="later")
     send_message(principal=SYSTEM, session_id=session.pk, content="Hello")
     tasks.answer_reply(reply_id=str(Reply.objects.get().pk), hint="later")
 

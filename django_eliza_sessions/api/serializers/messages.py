@@ -6,15 +6,15 @@ from rest_framework import serializers
 
 from django_eliza_sessions.api import examples
 from django_eliza_sessions.api.serializers.fields import EnumField, Serializer
-from django_eliza_sessions.content import (
+from django_eliza_sessions.attachments import (
     ATTACHMENT_TYPES,
     MAX_ATTACHMENTS,
-    MAX_CONTENT_CHARACTERS,
-    MAX_METADATA_BYTES,
+    MAX_NAME_CHARACTERS,
     MAX_URL_CHARACTERS,
 )
+from django_eliza_sessions.content import MAX_CONTENT_CHARACTERS, MAX_METADATA_BYTES
 
-_TRANSPORTS = ("http", "websocket", "sync")
+_TRANSPORTS = ("http", "sse", "websocket", "sync", "stream")
 
 
 class AttachmentSerializer(Serializer):
@@ -22,9 +22,9 @@ class AttachmentSerializer(Serializer):
 
     type = EnumField(ATTACHMENT_TYPES)
     url = serializers.URLField(max_length=MAX_URL_CHARACTERS, help_text="http or https.")
-    name = serializers.CharField(required=False)
+    name = serializers.CharField(required=False, max_length=MAX_NAME_CHARACTERS)
     size = serializers.IntegerField(required=False, min_value=0, help_text="In bytes.")
-    mimeType = serializers.CharField(required=False)
+    mimeType = serializers.CharField(required=False, max_length=MAX_NAME_CHARACTERS)
 
 
 @extend_schema_field(
@@ -40,7 +40,9 @@ class AttachmentsField(serializers.ListField):
     """A few attachments."""
 
 
-@extend_schema_serializer(examples=[examples.SEND_MESSAGE, examples.SEND_AND_WAIT])
+@extend_schema_serializer(
+    examples=[examples.SEND_MESSAGE, examples.SEND_AND_WAIT, examples.SEND_AND_STREAM]
+)
 class SendMessageSerializer(Serializer):
     """What the user says, and how the reply shall come."""
 
@@ -59,7 +61,8 @@ class SendMessageSerializer(Serializer):
         _TRANSPORTS,
         required=False,
         help_text="`websocket` answers at once, which is the default: the reply comes over "
-        "the socket and in the history. `http`, or `sync`, answers with the reply.",
+        "the socket and in the history. `http`, or `sync`, answers with the reply. `sse`, "
+        "or `stream`, with it as it comes; so does `Accept: text/event-stream` alone.",
     )
     mode = EnumField(
         _TRANSPORTS,
@@ -84,7 +87,7 @@ class UserMessageSerializer(Serializer):
 class SessionMessageSerializer(UserMessageSerializer):
     """A message as the history shows it.
 
-    The agent's `metadata` may hold its `thought` and its `actions`.
+    The agent's `metadata` may hold its `thought` and its `actions`, and `incomplete`.
     """
 
     isAgent = serializers.BooleanField(help_text="Whether the agent wrote it.")
@@ -105,6 +108,9 @@ class AgentResponseSerializer(Serializer):
     text = serializers.CharField(allow_blank=True)
     thought = serializers.CharField(required=False, allow_blank=True)
     actions = serializers.ListField(child=serializers.CharField(), required=False)
+    incomplete = EnumField(
+        [True], required=False, help_text="There if it failed or was cancelled on the way."
+    )
 
 
 class MessageResultSerializer(Serializer):
@@ -114,7 +120,8 @@ class MessageResultSerializer(Serializer):
     userMessage = UserMessageSerializer()
     sessionStatus = SessionStatusSerializer()
     agentResponse = AgentResponseSerializer(
-        required=False, help_text="Only where the request waited for it."
+        required=False,
+        help_text="Only where the request waited for it, and it came in time.",
     )
 
 

@@ -3,6 +3,7 @@
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
+from django_eliza_sessions.services.idempotency import MAX_KEY_CHARACTERS
 from django_eliza_sessions.services.overview import State
 
 
@@ -25,6 +26,39 @@ ONE_SESSION = (
         description="The `sessionId`. What is no UUID is no session either: a 404.",
     ),
 )
+ONE_MESSAGE = (
+    *ONE_SESSION,
+    OpenApiParameter(
+        "messageId",
+        str,
+        OpenApiParameter.PATH,
+        description="The `id` of the user's message. What is no UUID is no message: a 404.",
+    ),
+)
+IDEMPOTENCY = (
+    OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS},
+        OpenApiParameter.HEADER,
+        description="A name of your own for this request: with the same one, a retry gets "
+        "the first answer instead of doing it again.",
+    ),
+)
+_LAST_EVENT_ID = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+RESUME = (
+    OpenApiParameter(
+        "Last-Event-ID",
+        _LAST_EVENT_ID,
+        OpenApiParameter.HEADER,
+        description="The `id` of the last event the client has: the stream goes on after "
+        "it. Without it, it starts at its beginning.",
+    ),
+    OpenApiParameter(
+        "lastEventId",
+        _LAST_EVENT_ID,
+        description="The same, for clients that cannot set the header, which wins.",
+    ),
+)
 SESSION_LIST = (
     _limit(default=100, maximum=1000),
     OpenApiParameter(
@@ -44,6 +78,15 @@ MESSAGE_PAGE = (
     _limit(default=50, maximum=100),
     _moment("before", "Only messages before this time."),
     _moment("after", "Only messages after this time."),
+)
+REPLY_LOCATION = (
+    OpenApiParameter(
+        "Location",
+        {"type": "string", "format": "uri-reference"},
+        OpenApiParameter.HEADER,
+        description="Where to follow the reply.",
+        response=[202],
+    ),
 )
 ERROR_HEADERS = (
     OpenApiParameter(

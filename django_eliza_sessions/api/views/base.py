@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,7 +22,7 @@ from django_eliza_sessions.api.body import (
 from django_eliza_sessions.api.errors import handle_exception
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import parse_uuid
-from django_eliza_sessions.exceptions import InvalidUuidError
+from django_eliza_sessions.exceptions import InvalidUuidError, NotFoundError, quote
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services.lookup import session_not_found
 
@@ -58,9 +59,11 @@ class ContractView(APIView):
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check in the contract's order: media type and JSON, then access."""
+        """Check in the contract's order: method, media type and JSON, then access."""
         if request.method == "OPTIONS":
             return
+        if request.method not in self.allowed_methods:
+            raise MethodNotAllowed(str(request.method))
         if request.method not in ("GET", "HEAD"):
             self.body = cast("dict[str, Any]", request.data)
         super().initial(request, *args, **kwargs)
@@ -68,7 +71,7 @@ class ContractView(APIView):
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Say which methods there are, in ``Allow``."""
-        return Response(status=204)
+        return Response()
 
 
 class ContractViewSet(ViewSetMixin, ContractView):
@@ -86,3 +89,21 @@ class ContractViewSet(ViewSetMixin, ContractView):
             return parse_uuid(text, "session_id")
         except InvalidUuidError as error:
             raise session_not_found(text) from error
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """What the caller names the request, so that a retry is recognised."""
+        return self.request.headers.get("Idempotency-Key")
+
+    @property
+    def message_id(self) -> UUID:
+        """The id of the message in the path.
+
+        Raises:
+            NotFoundError: It is no UUID, so there is no such message.
+        """
+        text = self.kwargs["messageId"]
+        try:
+            return parse_uuid(text, "message_id")
+        except InvalidUuidError as error:
+            raise NotFoundError(f"There is no message {quote(text)}.") from error

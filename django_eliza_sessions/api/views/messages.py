@@ -1,13 +1,20 @@
 """Messages over HTTP."""
 
+from django.http import HttpResponse, HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_eliza_sessions.api import presenters
 from django_eliza_sessions.api.query import parse_limit, parse_moment, single_values
-from django_eliza_sessions.api.schema import document_messages
+from django_eliza_sessions.api.schema.messages import document_messages, document_replies
+from django_eliza_sessions.api.streaming import (
+    is_over,
+    last_event_id,
+    stream_reply,
+    wants_stream,
+)
 from django_eliza_sessions.api.views.base import ContractViewSet
-from django_eliza_sessions.services import lookup, messages
+from django_eliza_sessions.services import history, lookup, messages, replies
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
@@ -17,28 +24,70 @@ MAX_PAGE = 100
 class MessageViewSet(ContractViewSet):
     """Send messages and read the history."""
 
-    def create(self, request: Request, **_path: str) -> Response:
+    def create(self, request: Request, **_path: str) -> HttpResponseBase:
         """Send a message."""
         body = self.body
         transport = body.get("transport")
+        if transport is None:
+            transport = body.get("mode")
+        if transport is None and wants_stream(request):
+            transport = messages.Transport.SSE
         sent = messages.send_message(
             principal=self.principal,
             session_id=self.session_id,
             content=body.get("content", ""),
             metadata=body.get("metadata"),
             attachments=body.get("attachments"),
-            transport=body.get("mode") if transport is None else transport,
+            transport=transport,
+            idempotency_key=self.idempotency_key,
         )
+        if sent.transport == messages.Transport.SSE:
+            return stream_reply(request, sent.reply)
+        if sent.is_still_answered:
+            location = f"{request.path.rstrip('/')}/{sent.message.pk}/reply"
+            return Response(
+                presenters.sent_message(sent), status=202, headers={"Location": location}
+            )
         return Response(presenters.sent_message(sent), status=201)
 
     def list(self, request: Request, **_path: str) -> Response:
         """Read the history."""
         session = lookup.get_session(principal=self.principal, session_id=self.session_id)
         query = single_values(request.query_params)
-        page = messages.list_messages(
+        page = history.list_messages(
             session=session,
             limit=parse_limit(query, default=DEFAULT_PAGE, maximum=MAX_PAGE),
             before=parse_moment(query, "before"),
             after=parse_moment(query, "after"),
         )
         return Response(presenters.message_page(page))
+
+
+@document_replies
+class ReplyViewSet(ContractViewSet):
+    """Follow and cancel the reply to a message."""
+
+    def retrieve(self, request: Request, **_path: str) -> HttpResponseBase:
+        """Follow a reply."""
+        reply = replies.get_reply(
+            principal=self.principal,
+            session_id=self.session_id,
+            message_id=self.message_id,
+        )
+        if not wants_stream(request):
+            return Response(presenters.reply_state(reply, replies.answer_of(reply)))
+        after = last_event_id(request)
+        if is_over(reply, after):
+            return Response(status=204)
+        if request.method == "HEAD":  # Servers would read the events, to the end.
+            return HttpResponse(content_type="text/event-stream")
+        return stream_reply(request, reply, after)
+
+    def cancel(self, request: Request, **_path: str) -> Response:
+        """Cancel a reply."""
+        reply = replies.cancel_reply(
+            principal=self.principal,
+            session_id=self.session_id,
+            message_id=self.message_id,
+        )
+        return Response(presenters.cancelled_reply(reply, replies.answer_of(reply)))

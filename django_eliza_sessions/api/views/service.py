@@ -6,9 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from django_eliza_sessions.api import presenters
-from django_eliza_sessions.api.schema import document_health
+from django_eliza_sessions.api.schema.service import document_health
 from django_eliza_sessions.api.views.base import ContractView, ContractViewSet
-from django_eliza_sessions.exceptions import NotFoundError
+from django_eliza_sessions.exceptions import NotFoundError, quote
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import overview
 
@@ -40,4 +40,4 @@ class UnknownPathView(ContractView):
         Raises:
             NotFoundError: Always.
         """
-        raise NotFoundError(f"There is nothing at {request.path}.")
+        raise NotFoundError(f"There is nothing at {quote(request.path)}.")

@@ -15,7 +15,7 @@ from django_eliza_sessions.api.query import (
     parse_state,
     single_values,
 )
-from django_eliza_sessions.api.schema import document_sessions
+from django_eliza_sessions.api.schema.sessions import document_sessions
 from django_eliza_sessions.api.views.base import ContractViewSet
 from django_eliza_sessions.api.wire import camel
 from django_eliza_sessions.content import parse_uuid
@@ -41,6 +41,7 @@ class SessionViewSet(ContractViewSet):
             user_id=parse_uuid(body["userId"], "user_id"),
             metadata=body.get("metadata"),
             timeouts=_timeouts(body.get("timeoutConfig")),
+            idempotency_key=self.idempotency_key,
         )
         return Response(presenters.created_session(session), status=201)
 

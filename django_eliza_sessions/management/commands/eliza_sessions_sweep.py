@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_eliza_sessions.services import replies, sweep
 
@@ -22,11 +22,13 @@ class Command(BaseCommand):
             "--every",
             type=float,
             metavar="SECONDS",
-            help="keep running, with so many seconds between sweeps",
+            help="keep running, with this many seconds between sweeps",
         )
 
     def handle(self, *_args: Any, every: float | None, **_options: Any) -> None:
         """Sweep, once or for ever."""
+        if every is not None and every <= 0:
+            raise CommandError("--every needs a number of seconds above 0.")
         self._sweep()
         try:
             while every is not None:
@@ -37,9 +39,9 @@ class Command(BaseCommand):
 
     def _sweep(self) -> None:
         swept = sweep.sweep_sessions()
-        dispatched = replies.dispatch_due_replies()
+        recovered = replies.recover_replies()
         purged = sweep.purge_sessions()
         self.stdout.write(
             f"{swept.warned} warned, {swept.expired} expired, "
-            f"{dispatched} replies dispatched, {purged} purged"
+            f"{recovered} replies recovered, {purged} purged"
         )

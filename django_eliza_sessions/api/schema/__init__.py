@@ -1,0 +1,1 @@
+"""What the OpenAPI document says about each operation: one decorator per viewset."""

@@ -1,0 +1,178 @@
+"""Listening to a backend on behalf of the holder of a reply.
+
+The backend speaks on a thread of its own, so that the holder can keep the lease, notice
+that nobody wants the reply any more, and enforce the time limits while the backend is
+silent. What it says is stored in batches, as it comes.
+"""
+
+import math
+import time
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from django.db import connection, connections
+from django.db.models import Q
+
+from django_eliza_sessions.backends import AgentReply, ReplyRequest, Turn, backends
+from django_eliza_sessions.conf import conf
+from django_eliza_sessions.content import check_text
+from django_eliza_sessions.exceptions import InvalidContentError
+from django_eliza_sessions.models import Message, Reply
+from django_eliza_sessions.services.holding import add_chunk, keep_reply
+
+#: Seconds between looks at whether the reply is still wanted: a stop takes this long.
+TICK = 0.25
+#: Seconds of speech that go into one chunk.
+BATCH = 0.05
+
+
+class BackendError(Exception):
+    """The backend took too long, or stopped without a reply; the text says which."""
+
+
+class StillSpeakingError(Exception):
+    """The time to wait is up, and the backend has not finished."""
+
+
+def lend_connection() -> None:
+    """Give a pooled connection back while there is nothing to do with it.
+
+    A backend may be slow, and a pool is small: requests would wait for its slowness.
+    """
+    if getattr(connection, "pool", None) and not connection.in_atomic_block:
+        connection.close()
+
+
+class Conversation:
+    """A backend speaking on its thread, and the holder of the reply listening."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self.text = self.pending = ""
+        self.pieces: SimpleQueue[str | AgentReply | Exception] = SimpleQueue()
+        self.request: ReplyRequest | None = None
+        self.started_at = self.kept_at = time.monotonic()
+        self.stored_at = -math.inf
+
+    def listen(self, deadline: float) -> AgentReply:
+        """Store what the backend says as it says it; return the whole.
+
+        A reply that comes in one piece makes no chunks: its message is all of it.
+
+        Raises:
+            StillSpeakingError: The deadline has passed; call again to go on.
+            BackendError: It took too long, or stopped without a reply.
+            LeaseLostError: The reply is not ours any more.
+            Exception: Whatever the backend raises.
+        """
+        if self.request is None:
+            self._begin()
+        while True:
+            piece = self._next_piece(deadline)
+            if not isinstance(piece, str):
+                self._store(at_once=True)
+            if isinstance(piece, Exception):
+                raise piece
+            if isinstance(piece, AgentReply):
+                return _checked(replace(piece, text=self.text or piece.text))
+            check_text(piece, "answer", InvalidContentError)
+            self.text += piece
+            self.pending += piece
+            self._store(at_once=False)
+            self._keep()
+            if time.monotonic() >= deadline:
+                raise StillSpeakingError
+
+    def hang_up(self) -> None:
+        """Tell the backend that nobody listens any more."""
+        if self.request is not None:
+            self.request.cancelled.set()
+
+    def _begin(self) -> None:
+        backend = backends[self.reply.session.agent.backend]
+        self.request = request = _request(self.reply, backend.history_limit)
+
+        def speak() -> None:
+            try:
+                for piece in backend.stream(request):
+                    self.pieces.put(piece)
+                    if request.cancelled.is_set():
+                        return
+                self.pieces.put(BackendError("The backend stopped without a reply."))
+            except Exception as error:  # noqa: BLE001 - raised where it is awaited
+                self.pieces.put(error)
+            finally:
+                connections.close_all()
+
+        Thread(target=speak, name=f"eliza-backend-{self.reply.pk}", daemon=True).start()
+
+    def _next_piece(self, deadline: float) -> str | AgentReply | Exception:
+        wait = min(BATCH if self.pending else TICK, deadline - time.monotonic())
+        if self.pieces.empty():
+            lend_connection()
+        try:
+            return self.pieces.get(timeout=max(0, wait))
+        except Empty:
+            return ""
+
+    def _store(self, *, at_once: bool) -> None:
+        now = time.monotonic()
+        if self.pending and (at_once or now - self.stored_at >= BATCH):
+            add_chunk(self.reply, self.pending)
+            self.pending, self.stored_at = "", now
+
+    def _keep(self) -> None:
+        """Keep the lease, and enforce the limits.
+
+        Raises:
+            BackendError: It took too long.
+            LeaseLostError: The reply is not ours any more.
+        """
+        now = time.monotonic()
+        if now - self.kept_at < TICK:
+            return
+        self.kept_at = now
+        keep_reply(self.reply)
+        took = now - self.started_at
+        if not self.text and took > conf.reply_first_chunk_seconds:
+            raise BackendError(f"No word for {conf.reply_first_chunk_seconds} seconds.")
+        if took > conf.reply_total_seconds:
+            raise BackendError(f"No end after {conf.reply_total_seconds} seconds.")
+
+
+def _request(reply: Reply, history_limit: int) -> ReplyRequest:
+    message, session = reply.message, reply.session
+    history: list[Message] = []
+    if history_limit:
+        # What the agent has said by now are answers to earlier messages, even where
+        # this one had to wait and so is older.
+        earlier = session.messages.filter(
+            Q(is_agent=True) | Q(created_at__lt=message.created_at)
+        )
+        history = list(earlier.order_by("-created_at")[:history_limit])
+    return ReplyRequest(
+        agent_id=session.agent_id,
+        agent_name=session.agent.name,
+        session_id=session.pk,
+        user_id=session.user_id,
+        message_id=message.pk,
+        content=message.content,
+        metadata=message.metadata,
+        attachments=tuple(message.attachments),
+        history=tuple(
+            Turn(
+                is_agent=turn.is_agent,
+                content=turn.content,
+                is_incomplete=turn.is_agent and "incomplete" in turn.metadata,
+            )
+            for turn in reversed(history)
+        ),
+        options=session.agent.backend_options,
+    )
+
+
+def _checked(answer: AgentReply) -> AgentReply:
+    for text in (answer.text, answer.thought or "", *answer.actions):
+        check_text(text, "answer", InvalidContentError)
+    return answer

@@ -1,0 +1,192 @@
+"""What the holder of a reply may do: take it, keep it, tell it, and end it.
+
+Every write is conditional on the holder's fencing number, so one that lost the lease
+can change nothing.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from django_eliza_sessions import signals
+from django_eliza_sessions.backends import AgentReply
+from django_eliza_sessions.conf import conf
+from django_eliza_sessions.content import storable
+from django_eliza_sessions.exceptions import MessageSendError, SessionExpiredError
+from django_eliza_sessions.models import Message, Reply, ReplyChunk, Session
+from django_eliza_sessions.services import clock
+from django_eliza_sessions.services.announce import announce
+from django_eliza_sessions.services.dispatch import dispatch_reply
+from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
+from django_eliza_sessions.services.transitions import ACTIVITY_FIELDS, record_activity
+
+#: A reply that took this long counts as activity when it ends; sooner, the message that
+#: asked for it has just counted.
+LONG = timedelta(minutes=1)
+
+
+class LeaseLostError(Exception):
+    """The reply is in other hands or finished, so what we have must not be written."""
+
+
+def take_reply(reply: Reply) -> bool:
+    """Take a queued reply whose turn it is; tell whether it was to be had."""
+    now = clock.now()
+    held: dict[str, Any] = {
+        "status": Reply.Status.RUNNING,
+        "attempts": reply.attempts + 1,
+        "started_at": now,
+        "lease_until": now + timedelta(seconds=conf.reply_lease_seconds),
+    }
+    claimable = Reply.objects.claimable().filter(pk=reply.pk, attempts=reply.attempts)
+    try:
+        with transaction.atomic():
+            taken = claimable.update(**held)
+    except IntegrityError:
+        return False  # Another one of the session was taken at the same moment.
+    if taken:
+        for field, value in held.items():
+            setattr(reply, field, value)
+        if reply.session.is_expired(now):
+            _stop_expired(reply)
+    return bool(taken) and not reply.is_finished
+
+
+def keep_reply(reply: Reply) -> None:
+    """See that a reply is still wanted and held, and extend its lease in time.
+
+    Raises:
+        LeaseLostError: It is held no longer, or its session is over.
+    """
+    now = clock.now()
+    held = Reply.objects.unfinished().filter(pk=reply.pk, attempts=reply.attempts)
+    expires_at = held.values_list("session__expires_at", flat=True).first()
+    if expires_at is None:
+        raise LeaseLostError
+    if expires_at <= now:
+        _stop_expired(reply)
+        raise LeaseLostError
+    lease = timedelta(seconds=conf.reply_lease_seconds)
+    if reply.lease_until - now < lease / 2:
+        _write(reply, lease_until=now + lease)
+
+
+def _stop_expired(reply: Reply) -> None:
+    with suppress(LeaseLostError), transaction.atomic():
+        session = Session.objects.select_for_update(no_key=True).get(pk=reply.session_id)
+        if session.is_expired(clock.now()):
+            stop_reply(reply, session, Reply.Status.CANCELLED, SessionExpiredError.code)
+
+
+def add_chunk(reply: Reply, text: str) -> None:
+    """Store the next piece of a held reply's text, and extend the lease.
+
+    Raises:
+        LeaseLostError: It is held no longer.
+    """
+    with transaction.atomic():
+        index = reply.chunk_count
+        lease_until = clock.now() + timedelta(seconds=conf.reply_lease_seconds)
+        _write(reply, chunk_count=index + 1, lease_until=lease_until)
+        ReplyChunk.objects.create(reply=reply, index=index, text=text)
+
+
+def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
+    """Store a held reply's answer in the history; a long one counts as activity.
+
+    Returns:
+        The agent's message; ``None`` when the session had expired, which cancels it.
+
+    Raises:
+        LeaseLostError: It is held no longer.
+    """
+    with transaction.atomic():
+        session = Session.objects.select_for_update(no_key=True).get(pk=reply.session_id)
+        now = clock.now()
+        if session.is_expired(now):
+            stop_reply(reply, session, Reply.Status.CANCELLED, SessionExpiredError.code)
+            return None
+        _write(
+            reply,
+            status=Reply.Status.COMPLETE,
+            finished_at=now,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+        )
+        if session.auto_renew and now - session.last_activity_at >= LONG:
+            record_activity(session, now)
+        message = append_message(
+            session,
+            now,
+            id=reply.answer_id,
+            author_id=session.agent_id,
+            is_agent=True,
+            content=answer.text,
+            metadata=answer.metadata(),
+        )
+        session.save(update_fields=(*ACTIVITY_FIELDS, *MESSAGE_FIELDS))
+        dispatch_next(reply)
+    return message
+
+
+def fail_reply(reply: Reply, error: str) -> None:
+    """Give up a held reply for good; text that was streamed already is kept, marked.
+
+    Args:
+        reply: As its holder knows it.
+        error: Why, for the operator.
+
+    Raises:
+        LeaseLostError: It is held no longer.
+    """
+    with transaction.atomic():
+        session = Session.objects.select_for_update(no_key=True).get(pk=reply.session_id)
+        stop_reply(
+            reply, session, Reply.Status.FAILED, MessageSendError.code, storable(error)
+        )
+        announce(signals.reply_failed, reply, reply=reply)
+        dispatch_next(reply)
+
+
+def stop_reply(
+    reply: Reply, session: Session, status: Reply.Status, code: str, error: str = ""
+) -> None:
+    """End a reply before its time, in its locked session."""
+    now = clock.now()
+    _write(reply, status=status, finished_at=now, error_code=code, error=error)
+    chunks = reply.chunks.order_by("index").values_list("text", flat=True)
+    if partial_text := "".join(chunks):
+        append_message(
+            session,
+            now,
+            id=reply.answer_id,
+            author_id=session.agent_id,
+            is_agent=True,
+            content=partial_text,
+            metadata={"incomplete": True},
+        )
+        session.save(update_fields=MESSAGE_FIELDS)
+
+
+def _write(reply: Reply, **fields: object) -> None:
+    """Write a reply's row if its fencing number is still ours.
+
+    Raises:
+        LeaseLostError: It is not.
+    """
+    held = Reply.objects.unfinished().filter(pk=reply.pk, attempts=reply.attempts)
+    if not held.update(**fields):
+        raise LeaseLostError
+    for field, value in fields.items():
+        setattr(reply, field, value)
+
+
+def dispatch_next(reply: Reply) -> None:
+    """Find somebody for the session's next reply, once this one's end is committed."""
+    queued = Reply.objects.filter(session=reply.session_id, status=Reply.Status.QUEUED)
+    following = queued.order_by("created_at").values_list("pk", flat=True).first()
+    if following is not None:
+        transaction.on_commit(partial(dispatch_reply, reply_id=following))

@@ -1,0 +1,36 @@
+"""What a backend is told of the conversation so far."""
+
+import pytest
+
+from django_eliza_sessions.backends import Turn
+from django_eliza_sessions.exceptions import MessageSendError
+from django_eliza_sessions.principals import SYSTEM
+from django_eliza_sessions.services import messages
+from django_eliza_sessions.testing.backends import ScriptedBackend
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_is_told_what_was_cut_short(agent, session):
+    def send(content, metadata=None, **options):
+        agent.backend_options = options
+        agent.save()
+        messages.send_message(
+            principal=SYSTEM,
+            session_id=session.pk,
+            content=content,
+            metadata=metadata,
+            transport="http",
+        )
+
+    with pytest.raises(MessageSendError):
+        send("One", chunks=["Tw", "o"], error_after=1)
+    send("Three", metadata={"incomplete": True}, text="Four")
+    send("Five")
+
+    assert ScriptedBackend.requests[-1].history == (
+        Turn(is_agent=False, content="One"),
+        Turn(is_agent=True, content="Tw", is_incomplete=True),
+        Turn(is_agent=False, content="Three"),
+        Turn(is_agent=True, content="Four"),
+    )
