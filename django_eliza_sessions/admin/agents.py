@@ -43,6 +43,7 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg] # not generic at run
         label=_("Backend options"),
         help_text=_("An object that the backend gets with every message."),
         required=False,
+        initial=dict,
         decoder=StorableJSONDecoder,
         error_messages={
             "invalid": _("Enter JSON without NUL, lone surrogates, NaN and Infinity.")
@@ -56,6 +57,12 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg] # not generic at run
             # What is in use stays choosable, so that the rest can still be edited.
             aliases.add(self.instance.backend)
         field = cast("forms.ChoiceField", self.fields["backend"])
+        self.fields["auto_renew"].widget = forms.NullBooleanSelect()
+        self.fields["auto_renew"].widget.choices = [
+            ("unknown", _("Inherit")),
+            ("true", _("Yes")),
+            ("false", _("No")),
+        ]
         field.choices = [(alias, backend_label(alias)) for alias in sorted(aliases)]
 
     def clean_backend_options(self) -> dict[str, Any]:
@@ -100,7 +107,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not generic at r
     ordering = ("name", "id")
     fieldsets = (
         (None, {"fields": ("id", "name", "enabled")}),
-        (_("Who answers"), {"fields": ("backend", "backend_options")}),
+        (_("Who answers"), {"fields": ("backend", "backend_options", "when_busy")}),
         (
             _("Timeouts of new sessions"),
             {

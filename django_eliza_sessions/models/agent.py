@@ -46,9 +46,7 @@ class Agent(models.Model):
     timeout_minutes = models.PositiveIntegerField(
         _("timeout in minutes"), null=True, blank=True, help_text=_("Empty: inherit.")
     )
-    auto_renew = models.BooleanField(
-        _("renew on activity"), null=True, blank=True, help_text=_("Unknown: inherit.")
-    )
+    auto_renew = models.BooleanField(_("renew on activity"), null=True, blank=True)
     max_duration_minutes = models.PositiveIntegerField(
         _("maximum duration in minutes"),
         null=True,

@@ -36,10 +36,13 @@ def answer_reply(*, reply_id: UUID) -> Message | None:
     """Take a queued reply and answer it; return the agent's message.
 
     Doing it twice is harmless: ``None`` when it is not its turn, somebody else has it,
-    nobody wants it any more, or the backend failed.
+    nobody wants it any more, it was deleted, or the backend failed.
     """
-    reply = Reply.objects.select_related("message", "session__agent").get(pk=reply_id)
-    return _work(Conversation(reply)) if take_reply(reply) else None
+    replies = Reply.objects.select_related("message", "session__agent")
+    reply = replies.filter(pk=reply_id).first()
+    if reply is None or not take_reply(reply):
+        return None
+    return _work(Conversation(reply))
 
 
 def answer_reply_within(*, reply: Reply, seconds: float) -> Message | None:
@@ -113,3 +116,5 @@ def _fail(reply: Reply, error: Exception) -> None:
         fail_reply(reply, f"{type(error).__name__}: {error}")
     except LeaseLostError:
         logger.info("Reply %s was not ours any more", reply.pk)
+    except DatabaseError:
+        logger.exception("Reply %s could not be stored; a sweep will see", reply.pk)

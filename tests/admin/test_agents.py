@@ -28,6 +28,7 @@ def fill_in(admin_client):
                 "enabled": "on",
                 "backend": "scripted",
                 "backend_options": "{}",
+                "when_busy": "enqueue",
                 "timeout_minutes": "",
                 "auto_renew": "unknown",
                 "max_duration_minutes": "",
@@ -248,3 +249,11 @@ def test_costs_the_same_with_more_rows(admin_client, agent_factory, session_fact
         admin_client.get(AGENTS)
 
     assert len(many) == len(few)
+
+
+def test_offers_what_a_new_agent_inherits(admin_client):
+    page = admin_client.get(f"{AGENTS}add/")
+    html = page.content.decode()
+    assert "\n{}</textarea>" in html
+    assert '<option value="unknown" selected>Inherit</option>' in html
+    assert '<option value="enqueue" selected>' in html

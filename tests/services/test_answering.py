@@ -91,6 +91,12 @@ class TestAnswering:
         assert answer(reply) is None
         assert answers() == ["Scripted."]
 
+    def test_a_reply_deleted_meanwhile_is_none(self, session):
+        reply = send(session)
+        Reply.objects.filter(pk=reply.pk).delete()
+
+        assert answering.answer_reply(reply_id=reply.pk) is None
+
     def test_leaves_a_held_reply_to_its_holder(self, session):
         reply = taken(send(session))
 
