@@ -50,6 +50,14 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg] # not generic at run
         },
     )
 
+    auto_renew = forms.TypedChoiceField(
+        label=_("Renew on activity"),
+        required=False,
+        choices=[("", _("Inherit")), ("True", _("Yes")), ("False", _("No"))],
+        coerce=lambda word: word == "True",
+        empty_value=None,
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         aliases = set(conf.backends)
@@ -57,12 +65,6 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg] # not generic at run
             # What is in use stays choosable, so that the rest can still be edited.
             aliases.add(self.instance.backend)
         field = cast("forms.ChoiceField", self.fields["backend"])
-        self.fields["auto_renew"].widget = forms.NullBooleanSelect()
-        self.fields["auto_renew"].widget.choices = [
-            ("unknown", _("Inherit")),
-            ("true", _("Yes")),
-            ("false", _("No")),
-        ]
         field.choices = [(alias, backend_label(alias)) for alias in sorted(aliases)]
 
     def clean_backend_options(self) -> dict[str, Any]:

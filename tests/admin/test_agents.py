@@ -30,7 +30,7 @@ def fill_in(admin_client):
                 "backend_options": "{}",
                 "when_busy": "enqueue",
                 "timeout_minutes": "",
-                "auto_renew": "unknown",
+                "auto_renew": "",
                 "max_duration_minutes": "",
                 "warning_threshold_minutes": "",
             }
@@ -53,7 +53,7 @@ def test_adds_an_agent_with_an_id_of_choice(fill_in):
         id=CHOSEN.upper(),
         backend_options='{"prompt": "You are 🙂"}',
         timeout_minutes="60",
-        auto_renew="false",
+        auto_renew="False",
     )
 
     assert response.status_code == 302
@@ -255,5 +255,16 @@ def test_offers_what_a_new_agent_inherits(admin_client):
     page = admin_client.get(f"{AGENTS}add/")
     html = page.content.decode()
     assert "\n{}</textarea>" in html
-    assert '<option value="unknown" selected>Inherit</option>' in html
+    assert '<option value="" selected>Inherit</option>' in html
     assert '<option value="enqueue" selected>' in html
+
+
+@pytest.mark.parametrize(("word", "value"), [("", None), ("True", True), ("False", False)])
+def test_renewal_can_be_set_or_inherited(fill_in, word, value):
+    fill_in(auto_renew=word)
+    agent = Agent.objects.get()
+    assert agent.auto_renew is value
+    shown = fill_in(f"{AGENTS}{agent.pk}/change/", auto_renew=word)
+    assert shown.status_code == 302
+    agent.refresh_from_db()
+    assert agent.auto_renew is value
