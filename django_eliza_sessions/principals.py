@@ -16,5 +16,5 @@ class Principal:
     is_admin: bool = False
 
 
-#: The app itself and its operator: sweeps, commands and the Django admin.
+#: The project itself: for its own code, which acts on nobody's behalf.
 SYSTEM = Principal(id="system", is_admin=True)

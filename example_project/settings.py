@@ -91,10 +91,9 @@ else:
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Under ASGI every request has a thread of its own, so connections are pooled.
-    DATABASES["default"] |= {
-        "CONN_MAX_AGE": 0,
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 20}},
-    }
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    pool = {"min_size": 1, "max_size": 20}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
 
 if redis_url := env("REDIS_URL", default=""):
     CACHES = {

@@ -6,7 +6,6 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 
 SESSION_ID = "550e8400-e29b-41d4-a716-446655440000"
-CHANNEL_ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 AGENT_ID = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 USER_ID = "9b2f5d1e-7c3a-4f60-8a5b-2f1c0d9e8b7a"
 REPLY_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
@@ -23,7 +22,7 @@ _timeouts = {
 }
 _created = {
     "sessionId": SESSION_ID,
-    "channelId": CHANNEL_ID,
+    "channelId": SESSION_ID,
     "agentId": AGENT_ID,
     "userId": USER_ID,
     "createdAt": STARTED,

@@ -153,7 +153,9 @@ def reply_state(reply: "Reply", answer: "Message | None") -> dict[str, Any]:
 
 def reply_error(reply: "Reply") -> dict[str, str]:
     """Return why a reply failed or was cancelled; the operator's details stay here."""
-    return {"code": reply.error_code, "message": f"The reply was {reply.status}."}
+    failed = reply.status == reply.Status.FAILED
+    message = "The agent failed to answer." if failed else "The reply was cancelled."
+    return {"code": reply.error_code, "message": message}
 
 
 def agent_response(answer: "Message") -> dict[str, Any]:

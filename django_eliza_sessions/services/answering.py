@@ -9,7 +9,7 @@ from functools import cache, partial
 from threading import Thread
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import Error, close_old_connections, connections
 
 from django_eliza_sessions.models import Message, Reply
 from django_eliza_sessions.services.conversation import (
@@ -55,12 +55,16 @@ def answer_reply_within(*, reply: Reply, seconds: float) -> Message | None:
         answered.
     """
     deadline = time.monotonic() + seconds
-    while not take_reply(reply):
+    taken = take_reply(reply)
+    while not taken:
         reply.refresh_from_db(fields=["status", "attempts"])
         if reply.is_finished or time.monotonic() >= deadline:
             return None
         lend_connection()
         time.sleep(INTERVAL)
+        # Looked at first, because an attempt to take it is a write.
+        in_turn = Reply.objects.claimable().filter(pk=reply.pk).exists()
+        taken = in_turn and take_reply(reply)
     return _work(Conversation(reply), deadline)
 
 
@@ -101,20 +105,20 @@ def _work(conversation: Conversation, deadline: float = math.inf) -> Message | N
         return None
     except LeaseLostError:
         logger.info("Reply %s is not wanted or not ours any more", reply.pk)
-    except DatabaseError:
+    except Error:
         logger.exception("Reply %s could not be stored; a sweep will see", reply.pk)
     except Exception as error:
         # A backend is somebody else's code: whatever it raises, the reply has failed.
         logger.exception("Reply %s failed", reply.pk)
-        _fail(reply, error)
+        _fail(reply, error.__cause__ or error)
     conversation.hang_up()
     return None
 
 
-def _fail(reply: Reply, error: Exception) -> None:
+def _fail(reply: Reply, error: BaseException) -> None:
     try:
         fail_reply(reply, f"{type(error).__name__}: {error}")
     except LeaseLostError:
         logger.info("Reply %s was not ours any more", reply.pk)
-    except DatabaseError:
+    except Error:
         logger.exception("Reply %s could not be stored; a sweep will see", reply.pk)

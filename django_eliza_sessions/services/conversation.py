@@ -73,7 +73,8 @@ class Conversation:
             if not isinstance(piece, str):
                 self._store(at_once=True)
             if isinstance(piece, Exception):
-                raise piece
+                # Wrapped, so that a database error of the backend's is not taken for ours.
+                raise BackendError(str(piece)) from piece
             if isinstance(piece, AgentReply):
                 return _checked(replace(piece, text=self.text or piece.text))
             check_text(piece, "answer", InvalidContentError)

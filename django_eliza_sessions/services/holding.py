@@ -17,6 +17,7 @@ from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import storable
 from django_eliza_sessions.exceptions import MessageSendError, SessionExpiredError
 from django_eliza_sessions.models import Message, Reply, ReplyChunk, Session
+from django_eliza_sessions.models.reply import ReplyQuerySet
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.announce import announce
 from django_eliza_sessions.services.dispatch import dispatch_reply
@@ -62,8 +63,7 @@ def keep_reply(reply: Reply) -> None:
         LeaseLostError: It is held no longer, or its session is over.
     """
     now = clock.now()
-    held = Reply.objects.unfinished().filter(pk=reply.pk, attempts=reply.attempts)
-    expires_at = held.values_list("session__expires_at", flat=True).first()
+    expires_at = _held(reply).values_list("session__expires_at", flat=True).first()
     if expires_at is None:
         raise LeaseLostError
     if expires_at <= now:
@@ -171,14 +171,18 @@ def stop_reply(
         session.save(update_fields=MESSAGE_FIELDS)
 
 
+def _held(reply: Reply) -> ReplyQuerySet:
+    """Return the reply's row, unless it has changed hands or status since we read it."""
+    return Reply.objects.filter(pk=reply.pk, status=reply.status, attempts=reply.attempts)
+
+
 def _write(reply: Reply, **fields: object) -> None:
-    """Write a reply's row if its fencing number is still ours.
+    """Write a reply's row if it is still ours.
 
     Raises:
         LeaseLostError: It is not.
     """
-    held = Reply.objects.unfinished().filter(pk=reply.pk, attempts=reply.attempts)
-    if not held.update(**fields):
+    if not _held(reply).update(**fields):
         raise LeaseLostError
     for field, value in fields.items():
         setattr(reply, field, value)

@@ -40,20 +40,12 @@ def recognise(
     now = clock.now()
     canonical = json.dumps(asked, sort_keys=True, default=str)
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    fresh = {
-        "digest": digest,
-        "session": None,
-        "message": None,
-        "was_renewed": False,
-        "created_at": now,
-    }
+    mine = IdempotencyKey.objects.filter(owner=principal.id, key=key)
+    mine.filter(created_at__lte=now - timedelta(hours=conf.idempotency_hours)).delete()
     # Of two at the same moment, one waits here until the other has committed.
     row, _created = IdempotencyKey.objects.get_or_create(
-        owner=principal.id, key=key, defaults=fresh
+        owner=principal.id, key=key, defaults={"digest": digest, "created_at": now}
     )
-    if row.created_at <= now - timedelta(hours=conf.idempotency_hours):
-        for field, value in fresh.items():
-            setattr(row, field, value)
     if row.digest != digest:
         raise IdempotencyKeyReusedError(
             f"The idempotency key {key} was used for another request."

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.conf import conf
@@ -56,6 +56,7 @@ def create_session(
 
     Raises:
         IdempotencyKeyReusedError: Another session was asked for under this key.
+        InvalidRequestError: The key is empty, too long, or no printable ASCII.
         InvalidMetadataError: The metadata cannot be stored.
         InvalidTimeoutConfigError: A timeout is out of range.
         AgentNotFoundError: There is no such agent, or it is disabled.
@@ -90,7 +91,7 @@ def create_session(
             event.save(force_insert=True)
             remember(known, session=session)
             announce(signals.session_created, session, session=session)
-    except DatabaseError as error:
+    except Error as error:
         raise SessionCreationError("The session could not be stored.") from error
     return session
 

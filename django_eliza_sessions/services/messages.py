@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 
 from django_eliza_sessions.attachments import check_attachments
 from django_eliza_sessions.conf import conf
@@ -110,6 +110,7 @@ def send_message(
 
     Raises:
         IdempotencyKeyReusedError: Another message was sent under this key.
+        InvalidRequestError: The key is empty, too long, or no printable ASCII.
         SessionNotFoundError: There is none that the caller may see, or it was ended.
         SessionExpiredError: Its deadline has passed.
         InvalidContentError: Content, attachments or transport are not allowed.
@@ -140,7 +141,7 @@ def send_message(
             else:
                 message, was_renewed = _store_message(session, now, fields, wanted)
                 remember(known, session=session, message=message, was_renewed=was_renewed)
-    except DatabaseError as error:
+    except Error as error:
         raise MessageSendError("The message could not be stored.") from error
     return SentMessage(
         session=session,

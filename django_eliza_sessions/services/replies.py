@@ -83,7 +83,7 @@ def cancel_reply(*, principal: Principal, session_id: UUID, message_id: UUID) ->
         reply = _reply_to(session, message_id)
         if reply.status in (Reply.Status.COMPLETE, Reply.Status.FAILED):
             raise ReplyAlreadyCompleteError(
-                f"The reply is {reply.status}.", message_id=str(message_id)
+                "The reply has finished already.", message_id=str(message_id)
             )
         cancel_replies(session, CANCELLED, only=reply.pk)
         dispatch_next(reply)

@@ -89,8 +89,8 @@ def end_all_sessions() -> int:
 
 @transaction.atomic
 def _end_batch() -> int:
+    sessions = _lock(Session.objects.active(clock.now()), skip_locked=False)
     now = clock.now()
-    sessions = _lock(Session.objects.active(now), skip_locked=False)
     _cancel_replies(sessions, SessionNotFoundError.code)
     events = [event for session in sessions for event in transitions.end(session, now)]
     _save(sessions, events)

@@ -97,10 +97,11 @@ class _Lookout:
             while True:
                 with self._changed:
                     self._changed.wait(INTERVAL)
+                    self._watchers = {w for w in self._watchers if not w.done}
                     if not self._watchers:
                         self._thread = None
                         return
-                    watchers = [w for w in self._watchers if not w.done]
+                    watchers = list(self._watchers)
                 try:
                     _deliver_news(watchers)
                 except Exception:

@@ -369,8 +369,8 @@ class TestFencing:
 
         self.assert_changes_nothing(write, reply)
 
-    def test_holder_may_go_on_while_nobody_else_has_begun(self, late, write):
-        write(late)
+    def test_refuses_a_late_holder_though_nobody_else_has_begun(self, late, write):
+        self.assert_changes_nothing(write, late)
 
 
 def everything():
@@ -464,15 +464,18 @@ class TestRecovering:
     def test_leaves_alone_what_is_finished_meanwhile(
         self, session_factory, clock, configure, chunks
     ):
-        # Whichever comes first: its dispatch lets the other holder finish after all.
-        held = [take(session_factory()), take(session_factory(), *chunks)]
+        # The first has been handed out again; its dispatch lets the second's holder
+        # finish after all.
+        take(session_factory())
+        clock.shift(timedelta(seconds=1))
+        finish_everything.held = [take(session_factory(), *chunks)]
         configure(REPLY_DISPATCHER=f"{__name__}.finish_everything")
-        finish_everything.held = held
         clock.shift(LEASE)
 
-        recover_replies()
+        assert recover_replies() == 1
 
-        assert {reply.status for reply in Reply.objects.all()} == {Status.COMPLETE}
+        statuses = Reply.objects.order_by("status").values_list("status", flat=True)
+        assert list(statuses) == [Status.COMPLETE, Status.QUEUED]
 
     @pytest.mark.parametrize("dispatcher", ["raise_always", "is_not_there"])
     def test_failing_dispatcher_loses_nothing(
@@ -506,7 +509,7 @@ class TestRecovering:
 
 
 def finish_everything(_reply_id):
-    """Be a dispatcher during whose work the late holders finish after all."""
+    """Be a dispatcher during whose work late holders finish after all."""
     while finish_everything.held:
         complete_reply(finish_everything.held.pop(), HELLO)
 
