@@ -126,11 +126,13 @@ def sent_message(sent: "SentMessage") -> dict[str, Any]:
     }
     if sent.answer is not None:
         parts["agentResponse"] = agent_response(sent.answer)
+    elif sent.reply.status == sent.reply.Status.CANCELLED:
+        parts["agentResponse"] = {"text": "", "incomplete": True}
     return user_message(sent.message) | parts | {"data": parts}
 
 
 def reply_state(reply: "Reply", answer: "Message | None") -> dict[str, Any]:
-    """Return a reply as it stands; ``agentResponse`` holds what there is of it."""
+    """Return a reply as it stands; once finished, ``agentResponse`` has what was said."""
     body: dict[str, Any] = {
         "id": str(reply.answer_id),
         "userMessageId": str(reply.message_id),

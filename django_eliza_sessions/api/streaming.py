@@ -31,20 +31,25 @@ if TYPE_CHECKING:
 KEEP_ALIVE = ": keep-alive\n\n"
 
 
-def last_event_id(request: Request) -> int:
+def last_event_id(request: Request, reply: "Reply") -> int:
     """Return the number of the last event a client has; -1 when it has none.
 
     It stands in the header, or in the query as ``lastEventId`` for clients that cannot
     set headers.
 
     Raises:
-        InvalidRequestError: It is none of our numbers, or given twice.
+        InvalidRequestError: The reply has no such event yet, or it is given twice.
     """
     query = single_values(request.query_params)
     text = request.headers.get("Last-Event-ID") or query.get("lastEventId")
     if not text:
         return -1
-    if text.isascii() and text.isdigit() and len(text) <= 9:
+    if (
+        text.isascii()
+        and text.isdigit()
+        and len(text) <= 9
+        and (reply.is_finished or int(text) <= reply.chunk_count)
+    ):
         return int(text)
     raise InvalidRequestError(
         "last_event_id", f"must be the id of an event of this reply, got {quote(text)}"
@@ -63,8 +68,10 @@ def _end_of(reply: "Reply") -> int:
 
 
 def wants_stream(request: Request) -> bool:
-    """Tell whether ``Accept`` asks for server-sent events."""
-    return "text/event-stream" in request.headers.get("Accept", "").lower()
+    """Tell whether ``Accept`` prefers server-sent events."""
+    known = ["application/json", "text/event-stream"]
+    preferred = request._request.get_preferred_type(known)  # noqa: SLF001 - DRF has none
+    return preferred == "text/event-stream"
 
 
 def stream_reply(

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 #: Seconds between two tries to take a reply whose turn has yet to come.
 INTERVAL = 0.05
 #: How many replies one process works on at a time without a task queue.
-THREADS = 16
+THREADS = 64
 
 
 def answer_reply(*, reply_id: UUID) -> Message | None:

@@ -98,11 +98,14 @@ class Conversation:
             try:
                 for piece in backend.stream(request):
                     self.pieces.put(piece)
-                    if request.cancelled.is_set():
+                    if isinstance(piece, AgentReply) or request.cancelled.is_set():
                         return
                 self.pieces.put(BackendError("The backend stopped without a reply."))
-            except Exception as error:  # noqa: BLE001 - raised where it is awaited
-                self.pieces.put(error)
+            except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+                # Also SystemExit and its like: nobody else would hear of them here.
+                self.pieces.put(
+                    error if isinstance(error, Exception) else BackendError(repr(error))
+                )
             finally:
                 connections.close_all()
 

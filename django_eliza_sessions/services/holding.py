@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -78,7 +79,8 @@ def _stop_expired(reply: Reply) -> None:
     with suppress(LeaseLostError), transaction.atomic():
         session = Session.objects.select_for_update(no_key=True).get(pk=reply.session_id)
         if session.is_expired(clock.now()):
-            stop_reply(reply, session, Reply.Status.CANCELLED, SessionExpiredError.code)
+            cancel_replies(session, SessionExpiredError.code)
+            reply.refresh_from_db(fields=["status"])
 
 
 def add_chunk(reply: Reply, text: str) -> None:
@@ -149,6 +151,23 @@ def fail_reply(reply: Reply, error: str) -> None:
         )
         announce(signals.reply_failed, reply, reply=reply)
         dispatch_next(reply)
+
+
+def cancel_replies(session: Session, code: str, *, only: UUID | None = None) -> None:
+    """Cancel the unfinished replies of a locked session.
+
+    Their holders notice at their next write.
+
+    Args:
+        session: Locked.
+        code: What watchers are told.
+        only: The one reply to cancel instead of all.
+    """
+    replies = Reply.objects.unfinished().filter(session=session).order_by("created_at")
+    if only is not None:
+        replies = replies.filter(pk=only)
+    for reply in replies.select_for_update(no_key=True):
+        stop_reply(reply, session, Reply.Status.CANCELLED, code)
 
 
 def stop_reply(

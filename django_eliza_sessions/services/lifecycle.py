@@ -25,12 +25,12 @@ from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, transitions
 from django_eliza_sessions.services.agents import get_agent
 from django_eliza_sessions.services.announce import announce
+from django_eliza_sessions.services.holding import cancel_replies
 from django_eliza_sessions.services.idempotency import recognise, remember
 from django_eliza_sessions.services.lookup import (
     lock_session,
     lock_session_even_expired,
 )
-from django_eliza_sessions.services.replies import cancel_replies
 from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides, timestamp
 
 

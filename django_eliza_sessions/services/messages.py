@@ -19,12 +19,15 @@ from django_eliza_sessions.exceptions import (
     InvalidContentError,
     MessageSendError,
     ReplyInProgressError,
+    SessionExpiredError,
+    SessionNotFoundError,
     quote,
 )
 from django_eliza_sessions.models import Agent, Message, Reply, Session
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import answering, replies
 from django_eliza_sessions.services.agents import check_enabled
+from django_eliza_sessions.services.holding import cancel_replies
 from django_eliza_sessions.services.idempotency import (
     is_key,
     recognise,
@@ -64,6 +67,7 @@ class SentMessage:
     """What sending a message came to.
 
     Attributes:
+        was_sent_before: Whether this is a retry, which stored nothing.
         answer: The agent's message, where the sender waited for it and it came in time.
     """
 
@@ -72,6 +76,7 @@ class SentMessage:
     reply: Reply
     transport: Transport
     was_renewed: bool
+    was_sent_before: bool
     answer: Message | None
 
     @property
@@ -134,8 +139,9 @@ def send_message(
                 key=_own_key(session_id, fields["metadata"])
                 if idempotency_key is None
                 else idempotency_key,
-                asked=["send", session_id, fields, wanted],
+                asked=["send", session_id, fields],
             )
+            was_sent_before = known is not None and known.message is not None
             if known is not None and known.message is not None:
                 message, was_renewed = known.message, known.was_renewed
             else:
@@ -149,6 +155,7 @@ def send_message(
         reply=message.reply,
         transport=wanted,
         was_renewed=was_renewed,
+        was_sent_before=was_sent_before,
         answer=_wait_for_answer(message.reply) if wanted == Transport.HTTP else None,
     )
 
@@ -180,7 +187,7 @@ def _make_way(session: Session) -> None:
     """Do what the agent's policy says about a message that comes while it answers."""
     policy = session.agent.when_busy
     if policy == Agent.WhenBusy.INTERRUPT:
-        replies.cancel_replies(session, replies.INTERRUPTED)
+        cancel_replies(session, replies.INTERRUPTED)
     elif policy == Agent.WhenBusy.REJECT and session.replies.unfinished().exists():
         raise ReplyInProgressError(
             "The agent is still answering; wait for it, or cancel its reply.",
@@ -196,6 +203,16 @@ def _wait_for_answer(reply: Reply) -> Message | None:
     if reply.status == Reply.Status.FAILED:
         raise MessageSendError(
             "The message was stored, but the agent failed to answer it.",
+            message_id=str(reply.message_id),
+        )
+    if reply.error_code == SessionExpiredError.code:
+        raise SessionExpiredError(
+            "The message was stored, but its session expired before it was answered.",
+            message_id=str(reply.message_id),
+        )
+    if reply.error_code == SessionNotFoundError.code:
+        raise SessionNotFoundError(
+            "The message was stored, but its session was ended before it was answered.",
             message_id=str(reply.message_id),
         )
     # A cancelled reply may have left what was said before.

@@ -17,9 +17,9 @@ from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.dispatch import dispatch_reply
 from django_eliza_sessions.services.holding import (
     LeaseLostError,
+    cancel_replies,
     dispatch_next,
     fail_reply,
-    stop_reply,
 )
 from django_eliza_sessions.services.lookup import get_session, lock_session
 
@@ -48,23 +48,6 @@ def open_reply(message: Message, *, dispatch: bool) -> Reply:
     if dispatch:
         transaction.on_commit(partial(dispatch_reply, reply_id=reply.pk))
     return reply
-
-
-def cancel_replies(session: Session, code: str, *, only: UUID | None = None) -> None:
-    """Cancel the unfinished replies of a locked session.
-
-    Their holders notice at their next write.
-
-    Args:
-        session: Locked.
-        code: What watchers are told.
-        only: The one reply to cancel instead of all.
-    """
-    replies = Reply.objects.unfinished().filter(session=session).order_by("created_at")
-    if only is not None:
-        replies = replies.filter(pk=only)
-    for reply in replies.select_for_update(no_key=True):
-        stop_reply(reply, session, Reply.Status.CANCELLED, code)
 
 
 def cancel_reply(*, principal: Principal, session_id: UUID, message_id: UUID) -> Reply:

@@ -15,7 +15,7 @@ from django_eliza_sessions.exceptions import SessionExpiredError, SessionNotFoun
 from django_eliza_sessions.models import Event, IdempotencyKey, Reply, Session
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.services import clock, transitions
-from django_eliza_sessions.services.replies import cancel_replies
+from django_eliza_sessions.services.holding import cancel_replies
 
 #: Rows per transaction, so that no request waits long for a row under sweep.
 BATCH = 200

@@ -159,6 +159,18 @@ class TestChoosing:
         assert response["Content-Type"] == "text/event-stream"
         assert blocks(response)
 
+    @pytest.mark.parametrize(
+        "accept",
+        [
+            "text/event-stream;q=0, application/json",
+            "application/json, text/event-stream;q=0.1",
+            "*/*",
+        ],
+    )
+    def test_accept_must_prefer_it(self, send, accept):
+        response = send({"content": "Hello"}, Accept=accept)
+        assert response["Content-Type"] == "application/json"
+
     @pytest.mark.parametrize("words", [{"transport": "sse"}, {"mode": "stream"}], ids=str)
     @pytest.mark.parametrize("accept", ["application/json", "*/*", "text/html"])
     def test_word_alone_is_enough(self, send, words, accept):

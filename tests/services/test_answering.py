@@ -10,7 +10,11 @@ from django.db.backends.signals import connection_created
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.backends import AgentBackend, AgentReply
-from django_eliza_sessions.exceptions import MessageSendError
+from django_eliza_sessions.exceptions import (
+    MessageSendError,
+    SessionExpiredError,
+    SessionNotFoundError,
+)
 from django_eliza_sessions.models import Message, Reply
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import answering
@@ -23,7 +27,7 @@ from django_eliza_sessions.services.holding import (
     complete_reply,
     take_reply,
 )
-from django_eliza_sessions.services.lifecycle import end_session
+from django_eliza_sessions.services.lifecycle import end_session, expire_session
 from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.replies import (
     cancel_reply,
@@ -31,6 +35,7 @@ from django_eliza_sessions.services.replies import (
 )
 from django_eliza_sessions.testing.backends import ScriptedBackend
 from tests.conftest import NOON, minutes
+from tests.prompted import PromptedBackend
 from tests.services.faults import refuse_inserts
 from tests.services.race import meanwhile, wait_until
 
@@ -210,6 +215,13 @@ class TestStreaming:
         reply.refresh_from_db()
         assert "without a reply" in reply.error
 
+    def test_ends_with_the_reply(self, session, agent):
+        agent.backend = "talkative"
+        agent.save()
+
+        assert answer(send(session)).content == "That is all."
+        assert TalkativeBackend.went_on is False
+
 
 class TestRequest:
     def test_carries_the_message(self, session, agent):
@@ -291,6 +303,19 @@ class TestFailing:
 
         assert self.fail(session, caplog).error == "RuntimeError: no model"
 
+    def test_wanting_to_exit_is_a_failure_too(self, session, agent, caplog):
+        agent.backend = "exiting"
+        agent.save()
+
+        assert "SystemExit('enough')" in self.fail(session, caplog).error
+
+    def test_database_error_of_the_backend_is_not_taken_for_ours(
+        self, session, caplog, prompter
+    ):
+        PromptedBackend.lines.put(OperationalError("their database"))
+
+        assert self.fail(session, caplog).error == "OperationalError: their database"
+
     def test_is_final(self, session, agent, caplog, handed_out, clock):
         script(agent, error="no model")
         reply = self.fail(session, caplog)
@@ -357,6 +382,19 @@ class TransactionSpy(AgentBackend):
         return AgentReply(text=f"in transaction: {connection.in_atomic_block}")
 
 
+class ExitingBackend(ScriptedBackend):
+    def stream(self, request):
+        raise SystemExit("enough")
+
+
+class TalkativeBackend(ScriptedBackend):
+    went_on = False
+
+    def stream(self, request):
+        yield AgentReply(text="That is all.")
+        type(self).went_on = True
+
+
 class EndlessBackend(ScriptedBackend):
     def stream(self, request):
         return iter(())
@@ -368,6 +406,8 @@ def more_backends(configure, settings):
         "unstorable": UnstorableBackend,
         "spy": TransactionSpy,
         "endless": EndlessBackend,
+        "exiting": ExitingBackend,
+        "talkative": TalkativeBackend,
     }
     configure(
         BACKENDS=settings.ELIZA_SESSIONS["BACKENDS"]
@@ -557,6 +597,22 @@ class TestWaiting:
             )
             assert own.result(20) is None
         assert first.is_finished is False
+
+    @pytest.mark.parametrize(
+        ("over", "error"),
+        [("expired", SessionExpiredError), ("ended", SessionNotFoundError)],
+    )
+    def test_of_a_sender_ends_with_the_session(self, session, prompter, over, error):
+        close = {"ended": end_session, "expired": expire_session}[over]
+        with meanwhile(
+            lambda: send_message(
+                principal=SYSTEM, session_id=session.pk, content="Hello", transport="http"
+            )
+        ) as own:
+            wait_until(lambda: Reply.objects.filter(status=Status.RUNNING).exists(), "it")
+            close(principal=SYSTEM, session_id=session.pk)
+            with pytest.raises(error, match="before it was answered"):
+                own.result(20)
 
     def test_of_a_sender_ends_with_the_failure(self, session, agent, caplog):
         script(agent, chunks=["Hel"], error_after=1)

@@ -1,5 +1,7 @@
 """Messages over HTTP."""
 
+from typing import TYPE_CHECKING
+
 from django.http import HttpResponse, HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +17,9 @@ from django_eliza_sessions.api.streaming import (
 )
 from django_eliza_sessions.api.views.base import ContractViewSet
 from django_eliza_sessions.services import history, lookup, messages, replies
+
+if TYPE_CHECKING:
+    from django_eliza_sessions.models import Reply
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 100
@@ -42,7 +47,9 @@ class MessageViewSet(ContractViewSet):
             idempotency_key=self.idempotency_key,
         )
         if sent.transport == messages.Transport.SSE:
-            return stream_reply(request, sent.reply)
+            # Only a retry can have heard of this reply before.
+            after = last_event_id(request, sent.reply) if sent.was_sent_before else -1
+            return follow_reply(request, sent.reply, after)
         if sent.is_still_answered:
             location = f"{request.path.rstrip('/')}/{sent.message.pk}/reply"
             return Response(
@@ -76,12 +83,11 @@ class ReplyViewSet(ContractViewSet):
         )
         if not wants_stream(request):
             return Response(presenters.reply_state(reply, replies.answer_of(reply)))
-        after = last_event_id(request)
-        if is_over(reply, after):
-            return Response(status=204)
-        if request.method == "HEAD":  # Servers would read the events, to the end.
+        after = last_event_id(request, reply)
+        if request.method == "HEAD" and not is_over(reply, after):
+            # Servers would read the events, to the end.
             return HttpResponse(content_type="text/event-stream")
-        return stream_reply(request, reply, after)
+        return follow_reply(request, reply, after)
 
     def cancel(self, request: Request, **_path: str) -> Response:
         """Cancel a reply."""
@@ -91,3 +97,10 @@ class ReplyViewSet(ContractViewSet):
             message_id=self.message_id,
         )
         return Response(presenters.cancelled_reply(reply, replies.answer_of(reply)))
+
+
+def follow_reply(request: Request, reply: "Reply", after: int) -> HttpResponseBase:
+    """Return what is left of a reply after an event, or a 204 when nothing is."""
+    if is_over(reply, after):
+        return Response(status=204)
+    return stream_reply(request, reply, after)
