@@ -1,6 +1,6 @@
 """The example project, with agents that answer by script instead of talking."""
 
-from example_project.settings import *  # noqa: F403
+from example_project.settings import *  # noqa: F403 - the same, but for what follows
 
 DEBUG = False
 SECRET_KEY = "only-for-benchmarks"

@@ -110,7 +110,7 @@ class SessionAdmin(ReadOnlyAdmin):
         request: HttpRequest,
         context: dict[str, Any],
         add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
+        change: bool = False,  # noqa: FBT001, FBT002 - the same
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:

@@ -51,7 +51,7 @@ class StateFilter(admin.SimpleListFilter):
     def lookups(
         self,
         request: HttpRequest,
-        model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+        model_admin: admin.ModelAdmin,  # type: ignore[type-arg] # not generic at runtime
     ) -> list[tuple[str, Any]]:
         """Return the states to choose from."""
         return State.choices

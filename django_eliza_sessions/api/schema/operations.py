@@ -17,7 +17,7 @@ Decorator = Callable[[Any], Any]
 View = TypeVar("View", bound=APIView)
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
     """Documents the ``X-API-KEY`` header."""
 
     target_class = "django_eliza_sessions.api.access.ApiKeyAuthentication"

@@ -38,7 +38,7 @@ class JSONTextField(AnyField):
         self.shape = shape
 
 
-class JSONTextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class JSONTextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
     """Documents the shape, which OpenAPI before 3.1 has no words for."""
 
     target_class = JSONTextField
