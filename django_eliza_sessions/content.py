@@ -169,7 +169,7 @@ def check_metadata(value: object) -> dict[str, Any]:
         encoded = json.dumps(
             value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
         ).encode()
-    except (TypeError, ValueError) as error:
+    except (RecursionError, TypeError, ValueError) as error:
         raise InvalidMetadataError("metadata", f"must be JSON: {error}") from error
     if len(encoded) > MAX_METADATA_BYTES:
         raise InvalidMetadataError(

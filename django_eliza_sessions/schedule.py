@@ -19,6 +19,10 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
             "task": "django_eliza_sessions.tasks.recover_replies",
             "schedule": float(conf.sweep_interval_seconds),
         },
+        "eliza-sessions-recover-jobs": {
+            "task": "django_eliza_sessions.tasks.recover_jobs",
+            "schedule": float(conf.sweep_interval_seconds),
+        },
         "eliza-sessions-purge": {
             "task": "django_eliza_sessions.tasks.purge_sessions",
             "schedule": conf.cleanup_interval_minutes * 60.0,

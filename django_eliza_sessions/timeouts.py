@@ -7,7 +7,7 @@ anchor is the last renewal, or the creation.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django_eliza_sessions.exceptions import InvalidTimeoutConfigError, quote
@@ -109,12 +109,6 @@ def _parse(field: str, value: object, limits: TimeoutLimits) -> int | bool | Non
         minimum=smallest,
         maximum=largest,
     )
-
-
-def timestamp(moment: datetime) -> str:
-    """Return a time as ISO 8601 in UTC, with milliseconds and ``Z``."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def milliseconds_between(start: datetime, end: datetime) -> int:

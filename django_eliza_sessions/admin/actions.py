@@ -1,6 +1,7 @@
 """Doing one thing to many sessions, each through its service."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from django_eliza_sessions.exceptions import (
     SessionsError,
 )
 from django_eliza_sessions.models import Session
-from django_eliza_sessions.principals import Principal
+from django_eliza_sessions.principals import Principal, id_of_user
 from django_eliza_sessions.services import lifecycle
 
 #: Why a session that the list shows was left as it is.
@@ -57,16 +58,64 @@ def end(
     if "confirmed" in request.POST:
         _apply(lifecycle.end_session, _("Ended"), model_admin, request, sessions)
         return None
+    return ask(
+        model_admin,
+        request,
+        sessions,
+        title=_("End sessions?"),
+        warning=_(
+            "These sessions will be gone for their users, and nothing brings them back. "
+            "Their messages are kept."
+        ),
+        yes=_("Yes, end them"),
+        items=[session.pk for session in sessions],
+    )
+
+
+def ask(
+    model_admin: Any,
+    request: HttpRequest,
+    sessions: QuerySet[Session],
+    *,
+    title: str | Promise,
+    warning: str | Promise,
+    yes: str | Promise,
+    items: Sequence[UUID],
+    asks_why: bool = False,
+    problem: str = "",
+) -> TemplateResponse:
+    """Return the page that asks whether an action is meant.
+
+    Args:
+        sessions: The selected ones, which the answer names one by one.
+        title: The question.
+        warning: What a yes brings about.
+        yes: The text of the button.
+        items: What it is about.
+        asks_why: Whether it takes a reason.
+        problem: What is wrong with the reason that was given.
+    """
     return TemplateResponse(
         request,
-        "admin/django_eliza_sessions/session/end_confirmation.html",
+        "admin/django_eliza_sessions/session/confirmation.html",
         {
             **model_admin.admin_site.each_context(request),
-            "title": _("End sessions?"),
+            "title": title,
+            "warning": warning,
+            "yes": yes,
+            "items": items,
+            "action": request.POST["action"],
+            "asks_why": asks_why,
+            "problem": problem,
             "opts": model_admin.opts,
-            "sessions": sessions,
+            "session_ids": [session.pk for session in sessions],
         },
     )
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    """Return whoever uses the admin."""
+    return Principal(id=id_of_user(request.user), is_admin=True)
 
 
 def _apply(
@@ -77,7 +126,7 @@ def _apply(
     sessions: QuerySet[Session],
 ) -> None:
     """Call the service for each session, and say how many times it did what."""
-    principal = Principal(id=f"user:{request.user.pk}", is_admin=True)
+    principal = principal_of(request)
     failures: Counter[type[SessionsError]] = Counter()
     selected = list(sessions)
     for session in selected:

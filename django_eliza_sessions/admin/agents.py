@@ -10,23 +10,25 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from django_eliza_sessions.admin.audited import AuditedAdmin
 from django_eliza_sessions.conf import conf
-from django_eliza_sessions.exceptions import InvalidTimeoutConfigError
+from django_eliza_sessions.content import decode_json
+from django_eliza_sessions.exceptions import InvalidRequestError, InvalidTimeoutConfigError
 from django_eliza_sessions.models import Agent, Session
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.timeouts import parse_overrides
 
 
 class StorableJSONDecoder(json.JSONDecoder):
-    """Refuses what Python takes for JSON, but databases do not."""
+    """Refuses what bodies of requests may not hold either, and what cannot be stored."""
 
     def decode(self, s: str, *args: Any) -> Any:
         """Return the value; raises ``JSONDecodeError`` if it cannot be stored."""
-        value = super().decode(s, *args)
         try:
-            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            value = decode_json(s.encode())
+            text = json.dumps(value, ensure_ascii=False)
             text.encode()  # Lone surrogates.
-        except ValueError as error:
+        except (InvalidRequestError, ValueError) as error:
             raise json.JSONDecodeError(str(error), s, 0) from error
         if "\\u0000" in text:
             raise json.JSONDecodeError("NUL", s, 0)
@@ -46,7 +48,10 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg] # not generic at run
         initial=dict,
         decoder=StorableJSONDecoder,
         error_messages={
-            "invalid": _("Enter JSON without NUL, lone surrogates, NaN and Infinity.")
+            "invalid": _(
+                "Enter JSON without NUL, lone surrogates, NaN, Infinity, a name twice in "
+                "an object, very long numbers, or more than 32 levels."
+            )
         },
     )
 
@@ -98,7 +103,7 @@ def backend_label(alias: str) -> str:
 
 
 @admin.register(Agent)
-class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not generic at runtime
+class AgentAdmin(AuditedAdmin):
     """Edits agents. One that has sessions cannot be deleted, only disabled."""
 
     form = AgentForm
@@ -121,6 +126,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not generic at r
                 )
             },
         ),
+        (_("Sessions that are over"), {"fields": ("retention_days", "retention_action")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:

@@ -16,7 +16,7 @@ def sessions_matching(term: str) -> Q:
     """
     agents = Agent.objects.filter(name__icontains=term)
     found = Q(agent__in=list(agents.values_list("pk", flat=True)))
-    ids = _ids_beginning_with(term)
+    ids = ids_beginning_with(term)
     if ids is not None:
         # Both databases sort UUIDs as their hexadecimal digits, so a beginning is a range.
         found |= Q(pk__range=ids)
@@ -27,7 +27,7 @@ def sessions_matching(term: str) -> Q:
     return found
 
 
-def _ids_beginning_with(text: str) -> tuple[UUID, UUID] | None:
+def ids_beginning_with(text: str) -> tuple[UUID, UUID] | None:
     """Return the first and the last UUID that begin so, ``None`` if none can."""
     digits = text.replace("-", "")
     try:

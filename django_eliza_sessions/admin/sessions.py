@@ -10,32 +10,37 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext_lazy as _
 
-from django_eliza_sessions.admin import actions
+from django_eliza_sessions.admin import actions, user_actions
+from django_eliza_sessions.admin.cells import badge, short_id, shortened
 from django_eliza_sessions.admin.readonly import ReadOnlyAdmin
 from django_eliza_sessions.admin.search import sessions_matching
-from django_eliza_sessions.admin.states import StateFilter, badge, state_of
+from django_eliza_sessions.admin.states import StateFilter, state_of
 from django_eliza_sessions.admin.transcript import as_json, events_of, transcript_of
-from django_eliza_sessions.models import Reply, Session
+from django_eliza_sessions.models import Event, Reply, Session, WebhookDelivery
 from django_eliza_sessions.services import clock
+from django_eliza_sessions.services.audit import Action, record
 
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
     """Lists and shows sessions; what changes them are the actions."""
 
-    actions = (actions.renew, actions.expire, actions.end)
+    actions = (
+        *(actions.renew, actions.expire, actions.end, user_actions.end_of_users),
+        *(user_actions.hold, user_actions.lift),
+        *(user_actions.export_of_users, user_actions.erase_of_users),
+    )
     date_hierarchy = "created_at"
     list_display = (
-        "id",
+        short_id,
         "agent_name",
-        "user_id",
+        "short_user_id",
         "state",
         "time_left",
-        "renewal_count",
         "message_count",
         "created_at",
     )
-    list_filter = (StateFilter, "agent", "created_at")
+    list_filter = (StateFilter, "legal_hold", "agent", "created_at")
     list_select_related = ("agent",)
     ordering = ("-created_at", "-id")
     search_fields = ("id",)  # Shows the box; get_search_results does the search.
@@ -78,14 +83,8 @@ class SessionAdmin(ReadOnlyAdmin):
             _("Content"),
             {"fields": ("message_count", "last_message_at", "metadata_text")},
         ),
+        (_("Privacy"), {"fields": ("legal_hold", "hold_reason", "anonymised_at")}),
     )
-
-    class Media:
-        css = {"all": ["django_eliza_sessions/admin.css"]}
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Allow the actions to whoever may change sessions."""
-        return request.user.has_perm("django_eliza_sessions.change_session")
 
     def get_search_results(
         self,
@@ -100,10 +99,24 @@ class SessionAdmin(ReadOnlyAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Let replies, which nobody may delete by themselves, go with their session."""
+        """Let what nobody may delete by itself go with its session."""
         tree, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        reply = Reply._meta.verbose_name  # noqa: SLF001 - Django documents it
-        return tree, counts, lacking - {reply}, protected
+        parts = (Event, Reply, WebhookDelivery)
+        names = {part._meta.verbose_name for part in parts}
+        held = [_("%s is under a legal hold.") % row for row in objs if row.legal_hold]
+        return tree, counts, lacking - names, [*protected, *held]
+
+    def has_hold_permission(self, request: HttpRequest) -> bool:
+        """Let holds be set and lifted by whoever has the permission for it."""
+        return request.user.has_perm("django_eliza_sessions.hold_session")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Let users' data be exported by whoever has the permission for it."""
+        return request.user.has_perm("django_eliza_sessions.export_session")
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        """Let users be erased by whoever has the permission for it."""
+        return request.user.has_perm("django_eliza_sessions.erase_session")
 
     def render_change_form(
         self,
@@ -115,6 +128,7 @@ class SessionAdmin(ReadOnlyAdmin):
         obj: Any = None,
     ) -> HttpResponse:
         """Add what was said and what happened; without an add page, there is a session."""
+        record(Action.TRANSCRIPT_READ, session_id=obj.pk)
         context |= {"transcript": transcript_of(obj), "events": events_of(obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -122,6 +136,11 @@ class SessionAdmin(ReadOnlyAdmin):
     def agent_name(self, session: Session) -> str:
         """Return the name of whom the user talks to."""
         return session.agent.name
+
+    @admin.display(description=_("user ID"), ordering="user_id")
+    def short_user_id(self, session: Session) -> SafeString:
+        """Return the beginning of the user's id."""
+        return shortened(session.user_id)
 
     @admin.display(description=_("state"))
     def state(self, session: Session) -> SafeString:

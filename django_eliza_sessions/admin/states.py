@@ -1,4 +1,4 @@
-"""The states of a session: in which one it is, its badge, and the filter by them."""
+"""The states of a session: in which one it is, and the filter by them."""
 
 from datetime import datetime
 from typing import Any
@@ -7,8 +7,6 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models import Session
@@ -33,13 +31,6 @@ def state_of(session: Session, now: datetime) -> State:
     if session.is_near_expiration(now):
         return State.NEAR_EXPIRATION
     return State.ACTIVE
-
-
-def badge(state: State) -> SafeString:
-    """Return the state as a coloured word."""
-    return format_html(
-        '<span class="eliza-badge eliza-{}">{}</span>', state.value, state.label
-    )
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -31,6 +31,15 @@ WITH_BODY = (
         "Send the body as JSON, with Content-Type: application/json."
     ),
 )
+#: The operations that the settings can limit.
+LIMITED = ours.RateLimitError(
+    "At most 10 requests of this kind may be made per minute by one caller; "
+    "try again in 30 seconds.",
+    counted="caller",
+    limit=10,
+    window_seconds=60,
+    retry_after=30,
+)
 NO_SESSION = session_not_found(examples.SESSION_ID)
 #: Every operation on a live session.
 LIVE_SESSION = (

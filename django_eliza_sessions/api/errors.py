@@ -11,9 +11,8 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from django_eliza_sessions import exceptions as ours
-from django_eliza_sessions.api.wire import camel
 from django_eliza_sessions.services import clock
-from django_eliza_sessions.timeouts import timestamp
+from django_eliza_sessions.wire import camel, timestamp
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +59,35 @@ def _headers(error: Exception, context: dict[str, Any]) -> dict[str, str]:
         headers["WWW-Authenticate"] = "X-API-KEY"
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = f"{wait:.0f}"
+    if isinstance(error, ours.RateLimitError):
+        headers |= _refusal_headers(error.context)
     return headers
+
+
+def _refusal_headers(facts: dict[str, Any]) -> dict[str, str]:
+    headers = {}
+    if "retry_after" in facts:
+        headers["Retry-After"] = str(facts["retry_after"])
+    if "window_seconds" in facts:
+        headers |= rate_headers(facts["limit"], 0, facts["retry_after"])
+    return headers
+
+
+def rate_headers(limit: int, remaining: int, reset: int) -> dict[str, str]:
+    """Return what tells a client about a rate, as the released server's middleware does.
+
+    They are those of the IETF's draft "RateLimit header fields for HTTP", version 6.
+
+    Args:
+        limit: How often per window.
+        remaining: How often in what is left of this window.
+        reset: Seconds until the next window.
+    """
+    return {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(remaining),
+        "RateLimit-Reset": str(reset),
+    }
 
 
 #: What stands for which error of DRF's or Django's; ``None`` keeps its own details.

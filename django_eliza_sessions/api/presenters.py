@@ -7,9 +7,14 @@ the tests hold every real response against it.
 from typing import TYPE_CHECKING, Any
 
 from django_eliza_sessions.api.query import encode_cursor
-from django_eliza_sessions.api.wire import epoch_milliseconds
 from django_eliza_sessions.services import clock
-from django_eliza_sessions.timeouts import timestamp
+from django_eliza_sessions.services.replies import explain_end
+from django_eliza_sessions.wire import (
+    epoch_milliseconds,
+    history_message,
+    timestamp,
+    user_message,
+)
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Message, Reply, Session
@@ -88,25 +93,6 @@ def health(state: "Health") -> dict[str, Any]:
     }
 
 
-def user_message(message: "Message") -> dict[str, Any]:
-    """Return a message as its sender gets it back."""
-    body = {
-        "id": str(message.pk),
-        "content": message.content,
-        "authorId": str(message.author_id),
-        "createdAt": timestamp(message.created_at),
-        "metadata": message.metadata,
-    }
-    if message.attachments:
-        body["attachments"] = message.attachments
-    return body
-
-
-def history_message(message: "Message") -> dict[str, Any]:
-    """Return a message as the history shows it."""
-    return user_message(message) | {"isAgent": message.is_agent}
-
-
 def sent_message(sent: "SentMessage") -> dict[str, Any]:
     """Return what sending a message answers.
 
@@ -131,8 +117,10 @@ def sent_message(sent: "SentMessage") -> dict[str, Any]:
     return user_message(sent.message) | parts | {"data": parts}
 
 
-def reply_state(reply: "Reply", answer: "Message | None") -> dict[str, Any]:
-    """Return a reply as it stands; once finished, ``agentResponse`` has what was said."""
+def reply_state(
+    reply: "Reply", answer: "Message | None", text_so_far: str = ""
+) -> dict[str, Any]:
+    """Return a reply as it stands; ``agentResponse`` has what was said by now."""
     body: dict[str, Any] = {
         "id": str(reply.answer_id),
         "userMessageId": str(reply.message_id),
@@ -150,14 +138,14 @@ def reply_state(reply: "Reply", answer: "Message | None") -> dict[str, Any]:
         }
     if answer is not None:
         body["agentResponse"] = agent_response(answer)
+    elif text_so_far:
+        body["agentResponse"] = {"text": text_so_far, "incomplete": True}
     return body
 
 
 def reply_error(reply: "Reply") -> dict[str, str]:
-    """Return why a reply failed or was cancelled; the operator's details stay here."""
-    failed = reply.status == reply.Status.FAILED
-    message = "The agent failed to answer." if failed else "The reply was cancelled."
-    return {"code": reply.error_code, "message": message}
+    """Return why a reply failed or was cancelled."""
+    return {"code": reply.error_code, "message": explain_end(reply)}
 
 
 def agent_response(answer: "Message") -> dict[str, Any]:

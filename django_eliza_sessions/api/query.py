@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.http import QueryDict
 
-from django_eliza_sessions.api.wire import epoch_milliseconds
 from django_eliza_sessions.content import parse_uuid
 from django_eliza_sessions.exceptions import (
     InvalidPaginationError,
@@ -17,6 +16,7 @@ from django_eliza_sessions.exceptions import (
     quote,
 )
 from django_eliza_sessions.services.overview import Place, State
+from django_eliza_sessions.wire import epoch_milliseconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -89,6 +89,18 @@ def parse_state(query: Mapping[str, str]) -> State:
         raise InvalidPaginationError(
             "state", f"must be one of {', '.join(State)}, got {quote(text)}"
         ) from None
+
+
+def parse_flag(query: Mapping[str, str], name: str) -> bool:
+    """Return whether something is wished for; false without it.
+
+    Raises:
+        InvalidPaginationError: It is neither true nor false.
+    """
+    text = query.get(name, "false")
+    if text in ("true", "false"):
+        return text == "true"
+    raise InvalidPaginationError(name, f"must be true or false, got {quote(text)}")
 
 
 def parse_optional_uuid(query: Mapping[str, str], name: str) -> UUID | None:

@@ -23,6 +23,7 @@ from django_eliza_sessions.services.watching import (
     watch_reply,
     watch_reply_async,
 )
+from django_eliza_sessions.wire import history_message, user_message
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Reply
@@ -78,7 +79,7 @@ def stream_reply(
     request: Request, reply: "Reply", after: int = -1
 ) -> StreamingHttpResponse:
     """Return a response that tells a reply from an event on, and then as it comes."""
-    start = [_event(0, "user_message", presenters.user_message(reply.message))]
+    start = [_event(0, "user_message", user_message(reply.message))]
     # What follows is read by the lookout: this connection must not wait beside it.
     close_old_connections()
     # A stream begins at once: WSGI servers send the headers with the first piece.
@@ -89,7 +90,7 @@ def stream_reply(
         else events.follow(reply),
         content_type="text/event-stream",
         # nginx would buffer the stream otherwise.
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
@@ -128,7 +129,7 @@ class _Events:
                     return
                 if not reply.chunk_count and not self.after:
                     yield _chunk(reply, 0, answer.content)
-                yield _event(_end_of(reply), "done", presenters.history_message(answer))
+                yield _event(_end_of(reply), "done", history_message(answer))
 
 
 def _chunk(reply: "Reply", index: int, text: str) -> str:

@@ -9,3 +9,9 @@ class EchoBackend(AgentBackend):
     def reply(self, request: ReplyRequest) -> AgentReply:
         """Return the user's text."""
         return AgentReply(text=request.content)
+
+    def check(self) -> list[str]:
+        """Return what is not understood: a model set for it would never be asked."""
+        return [
+            f"OPTIONS has no use for {name}; it must be empty." for name in self.options
+        ]

@@ -39,8 +39,8 @@ AGENT_OPTIONS = {"model", "instructions", "temperature", "max_tokens"}
 class LLMBackend(AgentBackend):
     """Asks a language model, and streams what it says.
 
-    pydantic-ai is imported where it is used: that takes a second, which not every
-    command of a project should.
+    pydantic-ai is imported where it is used: that takes a second, which a project that
+    only names the class should not.
 
     Options:
         model: ``provider:name``, as pydantic-ai spells them; "test" needs no network.
@@ -97,7 +97,8 @@ class LLMBackend(AgentBackend):
     def make_model(self, name: str) -> "Model":
         """Make the model of a ``provider:name``.
 
-        Called for every reply. Override it for what options cannot describe.
+        Called for every reply, and by the system check. Override it for what options
+        cannot describe.
         """
         from pydantic_ai.models import infer_model  # noqa: PLC0415
         from pydantic_ai.providers import (  # noqa: PLC0415
@@ -129,7 +130,15 @@ class LLMBackend(AgentBackend):
             for name in ("history_messages", "history_characters", "timeout", "retries")
             if not isinstance(self.options[name], int | float) or self.options[name] < 0
         )
-        return problems
+        return problems or self._check_model(model)
+
+    def _check_model(self, name: str) -> list[str]:
+        """Return why the model cannot be made: unknown, or without its package or key."""
+        try:
+            self.make_model(name)
+        except Exception as error:  # noqa: BLE001 - each provider has errors of its own
+            return [f"The model {name} cannot be used: {error}"]
+        return []
 
     async def _speak(self, request: ReplyRequest, say: Callable[[str], None]) -> AgentReply:
         """Ask the model, say what it says, and return the whole."""

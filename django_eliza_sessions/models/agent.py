@@ -3,8 +3,12 @@
 import uuid
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+#: A hundred years, so that every cutoff is a date.
+MAX_RETENTION_DAYS = 36_500
 
 
 class Agent(models.Model):
@@ -16,6 +20,12 @@ class Agent(models.Model):
         ENQUEUE = "enqueue", _("wait for its turn")
         REJECT = "reject", _("be refused")
         INTERRUPT = "interrupt", _("cancel the reply")
+
+    class RetentionAction(models.TextChoices):
+        """What becomes of a session that has been over for long enough."""
+
+        DELETE = "delete", _("delete it")
+        ANONYMISE = "anonymise", _("keep its numbers only")
 
     id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
     name = models.CharField(_("name"), max_length=200)
@@ -58,6 +68,22 @@ class Agent(models.Model):
         null=True,
         blank=True,
         help_text=_("Empty: inherit."),
+    )
+    retention_days = models.PositiveIntegerField(
+        _("retention in days"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_RETENTION_DAYS)],
+        help_text=_("How long a session is kept once it is over. Empty: inherit."),
+    )
+    retention_action = models.CharField(
+        _("what retention does"),
+        max_length=10,
+        choices=RetentionAction.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("To a session that was kept for so long. Empty: inherit."),
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

@@ -30,6 +30,15 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         """Those in turn that nobody holds any more, the oldest first."""
         return self.in_turn().filter(lease_until__lte=now).order_by("lease_until")
 
+    def neglected(self, since: datetime) -> Self:
+        """Those in turn that nobody has taken, or whose lease ran out, since a moment."""
+        just_ended = Reply.objects.filter(
+            session=OuterRef("session"), finished_at__gt=since
+        )
+        waiting = Q(status=Reply.Status.QUEUED, created_at__lte=since)
+        lost = Q(status=Reply.Status.RUNNING, lease_until__lte=since)
+        return self.in_turn().filter((waiting & ~Exists(just_ended)) | lost)
+
     def claimable(self) -> Self:
         """Those a worker may take."""
         return self.in_turn().filter(status=Reply.Status.QUEUED)
@@ -48,6 +57,14 @@ class Reply(models.Model):
         CANCELLED = "cancelled", _("cancelled")
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
+    # For single rows (see ``rows``). The statuses are spelled out, because SQLite takes
+    # a partial index only where the statement itself says the index's condition.
+    IN_TURN = """AND NOT EXISTS (
+        SELECT 1 FROM django_eliza_sessions_reply earlier
+        WHERE earlier.session_id = t0.session_id AND earlier.created_at < t0.created_at
+        AND earlier.status IN ('queued', 'running'))"""
+    FIRST_QUEUED = """AND status IN ('queued', 'running') AND status = 'queued'
+        ORDER BY created_at LIMIT 1"""
 
     id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
     session = models.ForeignKey(
@@ -104,6 +121,11 @@ class Reply(models.Model):
                 name="eliza_reply_due",
             ),
             models.Index(fields=["session", "created_at"], name="eliza_reply_in_order"),
+            models.Index(
+                fields=["session", "created_at"],
+                condition=Q(status__in=["queued", "running"]),
+                name="eliza_reply_unfinished",
+            ),
         ]
 
     def __str__(self) -> str:

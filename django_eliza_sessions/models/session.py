@@ -21,14 +21,6 @@ from django_eliza_sessions.timeouts import (
 class SessionQuerySet(models.QuerySet["Session"]):
     """Sessions in the words of the domain; each word takes the present moment."""
 
-    def for_principal(self, principal: Principal) -> Self:
-        """Those the caller may see: their own, or all for an administrator."""
-        return self if principal.is_admin else self.filter(owner=principal.id)
-
-    def not_ended(self) -> Self:
-        """Those that still answer, if only to say that they have expired."""
-        return self.exclude(close_reason=Session.CloseReason.ENDED)
-
     def active(self, now: datetime) -> Self:
         """Those that can be used."""
         return self.filter(closed_at=None, expires_at__gt=now)
@@ -48,13 +40,32 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Those ended on purpose."""
         return self.filter(close_reason=Session.CloseReason.ENDED)
 
-    def closed_before(self, cutoff: datetime) -> Self:
-        """Those that have been over since before the cutoff."""
-        return self.filter(closed_at__lt=cutoff)
+    def outlived(self, cutoff: datetime) -> Self:
+        """Those over since before the cutoff that retention has yet to deal with."""
+        return self.unheld().filter(closed_at__lt=cutoff, anonymised_at=None)
+
+    def open(self) -> Self:
+        """Those not closed yet, also where a sweep has yet to find their deadline past."""
+        return self.filter(closed_at=None)
+
+    def of_user(self, user_id: uuid.UUID) -> Self:
+        """Those of a user; one that was anonymised is nobody's."""
+        return self.filter(user_id=user_id, anonymised_at=None)
+
+    def unheld(self) -> Self:
+        """Those that no legal hold keeps."""
+        return self.filter(legal_hold=False)
 
     def due(self, now: datetime) -> Self:
         """Those a sweep has to look at, the longest overdue first."""
         return self.filter(sweep_at__lte=now).order_by("sweep_at")
+
+    def visible_to(self, principal: Principal) -> Self:
+        """Those that a caller may see."""
+        seen = self if principal.is_admin else self.filter(owner=principal.id)
+        if principal.agent_ids is None:
+            return seen
+        return seen.filter(agent_id__in=principal.agent_ids)
 
     def newest_first(self) -> Self:
         """In the order of lists."""
@@ -115,11 +126,24 @@ class Session(models.Model):
     #: The sequence number of the session's last event.
     last_sequence = models.PositiveIntegerField(_("last event"), default=0)
 
+    #: Keeps the session from retention and erasure, until somebody lifts it.
+    legal_hold = models.BooleanField(_("legal hold"), default=False, db_default=False)
+    hold_reason = models.TextField(
+        _("reason of the hold"), blank=True, default="", db_default=""
+    )
+    #: When retention took away whose session it was, and what was said in it.
+    anonymised_at = models.DateTimeField(_("anonymised at"), null=True, blank=True)
+
     objects = SessionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
+        permissions = [
+            ("hold_session", _("Can set and lift legal holds on sessions")),
+            ("export_session", _("Can export everything of a session's user")),
+            ("erase_session", _("Can erase everything of a session's user")),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(closed_at=None, close_reason="")
@@ -138,10 +162,16 @@ class Session(models.Model):
                 condition=Q(sweep_at__isnull=False),
                 name="eliza_session_due",
             ),
+            # What retention has dealt with, or may not touch, costs it nothing.
             models.Index(
-                fields=["closed_at"],
-                condition=Q(closed_at__isnull=False),
-                name="eliza_session_closed",
+                fields=["agent", "closed_at"],
+                condition=Q(closed_at__isnull=False, anonymised_at=None, legal_hold=False),
+                name="eliza_session_to_purge",
+            ),
+            models.Index(
+                fields=["owner", "user_id"],
+                condition=Q(closed_at=None),
+                name="eliza_session_open",
             ),
             models.Index(fields=["-created_at", "-id"], name="eliza_session_newest"),
             models.Index(
@@ -149,6 +179,9 @@ class Session(models.Model):
             ),
             models.Index(
                 fields=["user_id", "-created_at", "-id"], name="eliza_session_by_user"
+            ),
+            models.Index(
+                fields=["owner", "-created_at", "-id"], name="eliza_session_by_owner"
             ),
         ]
 

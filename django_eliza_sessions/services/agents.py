@@ -4,15 +4,20 @@ from uuid import UUID
 
 from django_eliza_sessions.exceptions import AgentNotFoundError
 from django_eliza_sessions.models import Agent
+from django_eliza_sessions.models.rows import fetch_row
+from django_eliza_sessions.principals import Principal
 
 
-def get_agent(*, agent_id: UUID) -> Agent:
-    """Return an agent that may be talked to.
+def keep_agent(*, principal: Principal, agent_id: UUID) -> Agent:
+    """Return an agent that the caller may talk to, kept until the transaction ends.
+
+    A session's reference to it keeps it just so, only from a later moment on.
 
     Raises:
-        AgentNotFoundError: There is no such agent, or it is disabled.
+        AgentNotFoundError: There is no such agent for the caller, or it is disabled.
     """
-    agent = Agent.objects.filter(pk=agent_id).first()
+    may_use = principal.may_use_agent(agent_id)
+    agent = fetch_row(Agent, keep=True, id=agent_id) if may_use else None
     return check_enabled(agent, agent_id)
 
 

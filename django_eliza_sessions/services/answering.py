@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import Error, close_old_connections, connections
 
 from django_eliza_sessions.models import Message, Reply
+from django_eliza_sessions.models.rows import fetch_row
 from django_eliza_sessions.services.conversation import (
     Conversation,
     StillSpeakingError,
@@ -38,8 +39,7 @@ def answer_reply(*, reply_id: UUID) -> Message | None:
     Doing it twice is harmless: ``None`` when it is not its turn, somebody else has it,
     nobody wants it any more, it was deleted, or the backend failed.
     """
-    replies = Reply.objects.select_related("message", "session__agent")
-    reply = replies.filter(pk=reply_id).first()
+    reply = fetch_row(Reply, "message", "session", "session__agent", id=reply_id)
     if reply is None or not take_reply(reply):
         return None
     return _work(Conversation(reply))
@@ -57,7 +57,10 @@ def answer_reply_within(*, reply: Reply, seconds: float) -> Message | None:
     deadline = time.monotonic() + seconds
     taken = take_reply(reply)
     while not taken:
-        reply.refresh_from_db(fields=["status", "attempts"])
+        try:
+            reply.refresh_from_db(fields=["status", "attempts"])
+        except Reply.DoesNotExist:
+            return None  # Its session was deleted.
         if reply.is_finished or time.monotonic() >= deadline:
             return None
         lend_connection()

@@ -12,13 +12,13 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from django.db import connection, connections
-from django.db.models import Q
 
 from django_eliza_sessions.backends import AgentReply, ReplyRequest, Turn, backends
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import check_text
 from django_eliza_sessions.exceptions import InvalidContentError
 from django_eliza_sessions.models import Message, Reply
+from django_eliza_sessions.models.rows import fetch_rows
 from django_eliza_sessions.services.holding import add_chunk, keep_reply
 
 #: Seconds between looks at whether the reply is still wanted: a stop takes this long.
@@ -147,14 +147,6 @@ class Conversation:
 
 def _request(reply: Reply, history_limit: int) -> ReplyRequest:
     message, session = reply.message, reply.session
-    history: list[Message] = []
-    if history_limit:
-        # What the agent has said by now are answers to earlier messages, even where
-        # this one had to wait and so is older.
-        earlier = session.messages.filter(
-            Q(is_agent=True) | Q(created_at__lt=message.created_at)
-        )
-        history = list(earlier.order_by("-created_at")[:history_limit])
     return ReplyRequest(
         agent_id=session.agent_id,
         agent_name=session.agent.name,
@@ -170,9 +162,27 @@ def _request(reply: Reply, history_limit: int) -> ReplyRequest:
                 content=turn.content,
                 is_incomplete=turn.is_agent and "incomplete" in turn.metadata,
             )
-            for turn in reversed(history)
+            for turn in (_history(reply, history_limit) if history_limit else ())
         ),
         options=session.agent.backend_options,
+    )
+
+
+def _history(reply: Reply, limit: int) -> list[Message]:
+    """Return the newest of what was said before, each answer right after its question."""
+    # What the agent has said by now are answers to earlier messages, even where this
+    # one had to wait and so is older.
+    session_id, before = reply.session_id, {"created_at": reply.created_at}
+    newest = f"ORDER BY t0.created_at DESC LIMIT {limit:d}"
+    earlier = f"AND (t0.is_agent OR t0.created_at < %s) {newest}"
+    said = fetch_rows(Message, session=session_id, also=earlier, values=before)
+    if not said:
+        return []
+    earlier = f"AND t0.created_at < %s {newest}"
+    replies = fetch_rows(Reply, session=session_id, also=earlier, values=before)
+    asked_at = {each.answer_id: each.created_at for each in replies}
+    return sorted(
+        said, key=lambda turn: (asked_at.get(turn.pk, turn.created_at), turn.is_agent)
     )
 
 

@@ -1,4 +1,4 @@
-"""Telling somebody that there is a reply to work on."""
+"""Telling somebody that there is something to work on."""
 
 import logging
 from uuid import UUID
@@ -19,3 +19,15 @@ def dispatch_reply(*, reply_id: UUID) -> None:
         import_string(conf.reply_dispatcher)(reply_id)
     except Exception:
         logger.exception("Reply %s could not be dispatched; a sweep will", reply_id)
+
+
+def dispatch_job(name: str) -> None:
+    """Hand a job to the configured dispatcher; one that fails loses nothing either.
+
+    Args:
+        name: One of ``services.jobs.JOBS``.
+    """
+    try:
+        import_string(conf.job_dispatcher)(name)
+    except Exception:
+        logger.exception("%s could not be dispatched; a sweep will", name)

@@ -5,9 +5,8 @@ can change nothing.
 """
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -17,13 +16,24 @@ from django_eliza_sessions.backends import AgentReply
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import storable
 from django_eliza_sessions.exceptions import MessageSendError, SessionExpiredError
-from django_eliza_sessions.models import Message, Reply, ReplyChunk, Session
+from django_eliza_sessions.models import Event, Message, Reply, ReplyChunk, Session
 from django_eliza_sessions.models.reply import ReplyQuerySet
+from django_eliza_sessions.models.rows import (
+    fetch_row,
+    insert_rows,
+    update_row,
+    update_row_if,
+)
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.announce import announce
 from django_eliza_sessions.services.dispatch import dispatch_reply
+from django_eliza_sessions.services.outbox import record_events
 from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
-from django_eliza_sessions.services.transitions import ACTIVITY_FIELDS, record_activity
+from django_eliza_sessions.services.transitions import (
+    ACTIVITY_FIELDS,
+    next_event,
+    record_activity,
+)
 
 #: A reply that took this long counts as activity when it ends; sooner, the message that
 #: asked for it has just counted.
@@ -37,24 +47,21 @@ class LeaseLostError(Exception):
 def take_reply(reply: Reply) -> bool:
     """Take a queued reply whose turn it is; tell whether it was to be had."""
     now = clock.now()
-    held: dict[str, Any] = {
+    free = {"status": Reply.Status.QUEUED, "attempts": reply.attempts}
+    held = {
         "status": Reply.Status.RUNNING,
         "attempts": reply.attempts + 1,
         "started_at": now,
         "lease_until": now + timedelta(seconds=conf.reply_lease_seconds),
     }
-    claimable = Reply.objects.claimable().filter(pk=reply.pk, attempts=reply.attempts)
     try:
         with transaction.atomic():
-            taken = claimable.update(**held)
+            taken = update_row_if(reply, free, held, also=Reply.IN_TURN)
     except IntegrityError:
         return False  # Another one of the session was taken at the same moment.
-    if taken:
-        for field, value in held.items():
-            setattr(reply, field, value)
-        if reply.session.is_expired(now):
-            _stop_expired(reply)
-    return bool(taken) and not reply.is_finished
+    if taken and reply.session.is_expired(now):
+        _stop_expired(reply)
+    return taken and not reply.is_finished
 
 
 def keep_reply(reply: Reply) -> None:
@@ -77,7 +84,7 @@ def keep_reply(reply: Reply) -> None:
 
 def _stop_expired(reply: Reply) -> None:
     with suppress(LeaseLostError), transaction.atomic():
-        session = Session.objects.select_for_update(no_key=True).get(pk=reply.session_id)
+        session = _lock_session(reply)
         if session.is_expired(clock.now()):
             cancel_replies(session, SessionExpiredError.code)
             reply.refresh_from_db(fields=["status"])
@@ -93,7 +100,8 @@ def add_chunk(reply: Reply, text: str) -> None:
         index = reply.chunk_count
         lease_until = clock.now() + timedelta(seconds=conf.reply_lease_seconds)
         _write(reply, chunk_count=index + 1, lease_until=lease_until)
-        ReplyChunk.objects.create(reply=reply, index=index, text=text)
+        insert_rows([ReplyChunk(reply=reply, index=index, text=text)])
+        announce(signals.reply_chunk_added, reply, reply=reply, index=index, text=text)
 
 
 def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
@@ -106,7 +114,7 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
         LeaseLostError: It is held no longer.
     """
     with transaction.atomic():
-        session = Session.objects.select_for_update(no_key=True).get(pk=reply.session_id)
+        session = _lock_session(reply)
         now = clock.now()
         if session.is_expired(now):
             stop_reply(reply, session, Reply.Status.CANCELLED, SessionExpiredError.code)
@@ -120,7 +128,7 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
         )
         if session.auto_renew and now - session.last_activity_at >= LONG:
             record_activity(session, now)
-        message = append_message(
+        message, event = append_message(
             session,
             now,
             id=reply.answer_id,
@@ -129,7 +137,8 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
             content=answer.text,
             metadata=answer.metadata(),
         )
-        session.save(update_fields=(*ACTIVITY_FIELDS, *MESSAGE_FIELDS))
+        record_events([event, _end(reply, session, now)])
+        update_row(session, *ACTIVITY_FIELDS, *MESSAGE_FIELDS)
         dispatch_next(reply)
     return message
 
@@ -145,11 +154,10 @@ def fail_reply(reply: Reply, error: str) -> None:
         LeaseLostError: It is held no longer.
     """
     with transaction.atomic():
-        session = Session.objects.select_for_update(no_key=True).get(pk=reply.session_id)
+        session = _lock_session(reply)
         stop_reply(
             reply, session, Reply.Status.FAILED, MessageSendError.code, storable(error)
         )
-        announce(signals.reply_failed, reply, reply=reply)
         dispatch_next(reply)
 
 
@@ -177,8 +185,9 @@ def stop_reply(
     now = clock.now()
     _write(reply, status=status, finished_at=now, error_code=code, error=error)
     chunks = reply.chunks.order_by("index").values_list("text", flat=True)
+    events = []
     if partial_text := "".join(chunks):
-        append_message(
+        _message, event = append_message(
             session,
             now,
             id=reply.answer_id,
@@ -187,7 +196,27 @@ def stop_reply(
             content=partial_text,
             metadata={"incomplete": True},
         )
-        session.save(update_fields=MESSAGE_FIELDS)
+        events.append(event)
+    record_events([*events, _end(reply, session, now)])
+    update_row(session, *MESSAGE_FIELDS)
+
+
+def _end(reply: Reply, session: Session, now: datetime) -> Event:
+    """Return the event of a reply's end, as its status says."""
+    kind = Event.Kind(f"reply_{reply.status}")
+    return next_event(session, kind, now, reply_id=reply.pk, message_id=reply.answer_id)
+
+
+def _lock_session(reply: Reply) -> Session:
+    """Lock the session of a reply.
+
+    Raises:
+        LeaseLostError: It was deleted, and the reply with it.
+    """
+    session = fetch_row(Session, lock=True, id=reply.session_id)
+    if session is None:
+        raise LeaseLostError
+    return session
 
 
 def _held(reply: Reply) -> ReplyQuerySet:
@@ -201,15 +230,13 @@ def _write(reply: Reply, **fields: object) -> None:
     Raises:
         LeaseLostError: It is not.
     """
-    if not _held(reply).update(**fields):
+    held = {"status": reply.status, "attempts": reply.attempts}
+    if not update_row_if(reply, held, fields):
         raise LeaseLostError
-    for field, value in fields.items():
-        setattr(reply, field, value)
 
 
 def dispatch_next(reply: Reply) -> None:
     """Find somebody for the session's next reply, once this one's end is committed."""
-    queued = Reply.objects.filter(session=reply.session_id, status=Reply.Status.QUEUED)
-    following = queued.order_by("created_at").values_list("pk", flat=True).first()
+    following = fetch_row(Reply, session=reply.session_id, also=Reply.FIRST_QUEUED)
     if following is not None:
-        transaction.on_commit(partial(dispatch_reply, reply_id=following))
+        transaction.on_commit(partial(dispatch_reply, reply_id=following.pk))

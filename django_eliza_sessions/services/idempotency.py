@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import timedelta
+from uuid import UUID
 
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import IdempotencyKeyReusedError, InvalidRequestError
@@ -56,6 +57,12 @@ def recognise(
 def is_key(text: str) -> bool:
     """Tell whether a text can serve as a key."""
     return 0 < len(text) <= MAX_KEY_CHARACTERS and text.isascii() and text.isprintable()
+
+
+def own_key(session_id: UUID, message_id: object) -> str | None:
+    """Return the key that a client's own id of a message makes, if it can make one."""
+    key = f"{session_id}:{message_id}"
+    return key if isinstance(message_id, str) and message_id and is_key(key) else None
 
 
 def remember(

@@ -10,28 +10,33 @@ from uuid import UUID
 
 from django.db import Error, transaction
 
-from django_eliza_sessions import signals
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import check_metadata
 from django_eliza_sessions.exceptions import (
     InvalidTimeoutConfigError,
+    PermissionDeniedError,
     SessionCreationError,
     SessionExpiredError,
-    SessionNotFoundError,
     SessionRenewalError,
 )
 from django_eliza_sessions.models import Agent, Event, Session
+from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, transitions
-from django_eliza_sessions.services.agents import get_agent
-from django_eliza_sessions.services.announce import announce
+from django_eliza_sessions.services.agents import keep_agent
+from django_eliza_sessions.services.audit import Action, record
+from django_eliza_sessions.services.ending import end_locked
 from django_eliza_sessions.services.holding import cancel_replies
 from django_eliza_sessions.services.idempotency import recognise, remember
 from django_eliza_sessions.services.lookup import (
     lock_session,
     lock_session_even_expired,
 )
-from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides, timestamp
+from django_eliza_sessions.services.outbox import record_events
+from django_eliza_sessions.services.room import make_room
+from django_eliza_sessions.services.tombstones import digests_of, insert_session
+from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides
+from django_eliza_sessions.wire import timestamp
 
 
 def create_session(
@@ -59,11 +64,15 @@ def create_session(
         InvalidRequestError: The key is empty, too long, or no printable ASCII.
         InvalidMetadataError: The metadata cannot be stored.
         InvalidTimeoutConfigError: A timeout is out of range.
-        AgentNotFoundError: There is no such agent, or it is disabled.
+        PermissionDeniedError: The caller may open sessions for another user only, or
+            everything of this one was erased.
+        AgentNotFoundError: There is no such agent for the caller, or it is disabled.
+        RateLimitError: The user has as many sessions as are allowed.
         SessionCreationError: The database refused it.
     """
     metadata = check_metadata(metadata)
     overrides = parse_overrides(timeouts or {}, conf.timeout_limits)
+    _check_user(principal, user_id)
     try:
         with transaction.atomic():
             known = recognise(
@@ -73,7 +82,8 @@ def create_session(
             )
             if known is not None and known.session is not None:
                 return known.session
-            agent = get_agent(agent_id=agent_id)
+            agent = keep_agent(principal=principal, agent_id=agent_id)
+            make_room(principal=principal, user_id=user_id)
             now = clock.now()
             session = Session(
                 agent=agent,
@@ -87,10 +97,16 @@ def create_session(
             config = _inherited_config(agent).overridden_by(overrides)
             transitions.configure(session, config)
             event = transitions.next_event(session, Event.Kind.CREATED, now)
-            session.save(force_insert=True)
-            event.save(force_insert=True)
+            insert_session(session)
+            record_events([event])
+            record(
+                Action.SESSION_CREATED,
+                session_id=session.pk,
+                actor=principal.id,
+                # By which an erasure finds it, also when the session is long purged.
+                user=digests_of(user_id)[0],
+            )
             remember(known, session=session)
-            announce(signals.session_created, session, session=session)
     except Error as error:
         raise SessionCreationError("The session could not be stored.") from error
     return session
@@ -116,7 +132,8 @@ def renew_session(*, principal: Principal, session_id: UUID) -> Session:
             )
         session.last_activity_at = now
         transitions.renew(session, now)
-        session.save(update_fields=transitions.ACTIVITY_FIELDS)
+        update_row(session, *transitions.ACTIVITY_FIELDS)
+        record(Action.SESSION_RENEWED, session_id=session_id, actor=principal.id)
     return session
 
 
@@ -130,7 +147,7 @@ def record_heartbeat(*, principal: Principal, session_id: UUID) -> Session:
     with transaction.atomic():
         session, now = lock_session(principal=principal, session_id=session_id)
         transitions.record_activity(session, now)
-        session.save(update_fields=transitions.ACTIVITY_FIELDS)
+        update_row(session, *transitions.ACTIVITY_FIELDS)
     return session
 
 
@@ -171,9 +188,8 @@ def update_timeout(
                 "it must leave it some time",
                 expires_at=session.expires_at,
             )
-        session.save(
-            update_fields=(*transitions.CONFIG_FIELDS, *transitions.DEADLINE_FIELDS)
-        )
+        update_row(session, *transitions.CONFIG_FIELDS, *transitions.DEADLINE_FIELDS)
+        record(Action.TIMEOUT_CHANGED, session_id=session_id, actor=principal.id, **changes)
     return session
 
 
@@ -185,10 +201,8 @@ def end_session(*, principal: Principal, session_id: UUID) -> None:
     """
     with transaction.atomic():
         session, now = lock_session_even_expired(principal=principal, session_id=session_id)
-        cancel_replies(session, SessionNotFoundError.code)
-        events = transitions.end(session, now)
-        session.save(update_fields=transitions.CLOSING_FIELDS)
-        Event.objects.bulk_create(events)
+        end_locked(session, now)
+        record(Action.SESSION_ENDED, session_id=session_id, actor=principal.id)
 
 
 def expire_session(*, principal: Principal, session_id: UUID) -> None:
@@ -203,8 +217,17 @@ def expire_session(*, principal: Principal, session_id: UUID) -> None:
         cancel_replies(session, SessionExpiredError.code)
         session.expires_at = now
         event = transitions.expire(session, now)
-        session.save(update_fields=transitions.CLOSING_FIELDS)
-        event.save(force_insert=True)
+        update_row(session, *transitions.CLOSING_FIELDS)
+        record_events([event])
+        record(Action.SESSION_EXPIRED, session_id=session_id, actor=principal.id)
+
+
+def _check_user(principal: Principal, user_id: UUID) -> None:
+    if principal.user_id not in (None, user_id):
+        raise PermissionDeniedError(
+            f"You may open sessions for the userId {principal.user_id} only.",
+            user_id=str(principal.user_id),
+        )
 
 
 def _inherited_config(agent: Agent) -> TimeoutConfig:

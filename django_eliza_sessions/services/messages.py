@@ -11,10 +11,7 @@ from django.db import Error, transaction
 
 from django_eliza_sessions.attachments import check_attachments
 from django_eliza_sessions.conf import conf
-from django_eliza_sessions.content import (
-    check_content,
-    check_metadata,
-)
+from django_eliza_sessions.content import check_content, check_metadata
 from django_eliza_sessions.exceptions import (
     InvalidContentError,
     MessageSendError,
@@ -24,16 +21,14 @@ from django_eliza_sessions.exceptions import (
     quote,
 )
 from django_eliza_sessions.models import Agent, Message, Reply, Session
+from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import answering, replies
 from django_eliza_sessions.services.agents import check_enabled
 from django_eliza_sessions.services.holding import cancel_replies
-from django_eliza_sessions.services.idempotency import (
-    is_key,
-    recognise,
-    remember,
-)
+from django_eliza_sessions.services.idempotency import own_key, recognise, remember
 from django_eliza_sessions.services.lookup import lock_session
+from django_eliza_sessions.services.outbox import record_events
 from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
 from django_eliza_sessions.services.transitions import ACTIVITY_FIELDS, record_activity
 
@@ -95,6 +90,7 @@ def send_message(
     attachments: Sequence[Mapping[str, Any]] | None = None,
     transport: str | None = None,
     idempotency_key: str | None = None,
+    message_id: str | None = None,
 ) -> SentMessage:
     """Store the user's message and get it answered.
 
@@ -106,12 +102,13 @@ def send_message(
         principal: The caller.
         session_id: Where.
         content: 1 to 4000 characters, not only white space.
-        metadata: Anything JSON can hold, up to 10,240 bytes. A ``messageId`` in it
-            serves as idempotency key where none is given.
+        metadata: Anything JSON can hold, up to 10,240 bytes.
         attachments: Objects with ``type`` and ``url``, ten at most.
         transport: A word of ``Transport``, current or legacy.
         idempotency_key: The same one again stores nothing; it returns, or waits for,
             what the first came to.
+        message_id: The client's own id of the message, which serves as key where none is
+            given; by default the ``messageId`` in the metadata.
 
     Raises:
         IdempotencyKeyReusedError: Another message was sent under this key.
@@ -134,12 +131,14 @@ def send_message(
                 "attachments": check_attachments(attachments),
             }
             wanted = Transport.parse(transport)
+            asked: dict[str, Any] = fields
+            if idempotency_key is None:
+                own_id = message_id or fields["metadata"].get("messageId")
+                idempotency_key = own_key(session_id, own_id)
+                # The same message has other metadata over HTTP than over a socket.
+                asked = fields | {"metadata": None}
             known = recognise(
-                principal=principal,
-                key=_own_key(session_id, fields["metadata"])
-                if idempotency_key is None
-                else idempotency_key,
-                asked=["send", session_id, fields],
+                principal=principal, key=idempotency_key, asked=["send", session_id, asked]
             )
             was_sent_before = known is not None and known.message is not None
             if known is not None and known.message is not None:
@@ -147,25 +146,18 @@ def send_message(
             else:
                 message, was_renewed = _store_message(session, now, fields, wanted)
                 remember(known, session=session, message=message, was_renewed=was_renewed)
+            reply = message.reply
     except Error as error:
         raise MessageSendError("The message could not be stored.") from error
     return SentMessage(
         session=session,
         message=message,
-        reply=message.reply,
+        reply=reply,
         transport=wanted,
         was_renewed=was_renewed,
         was_sent_before=was_sent_before,
-        answer=_wait_for_answer(message.reply) if wanted == Transport.HTTP else None,
+        answer=_wait_for_answer(reply) if wanted == Transport.HTTP else None,
     )
-
-
-def _own_key(session_id: UUID, metadata: Mapping[str, Any]) -> str | None:
-    """Return the key that stands for the client's own id of a message."""
-    own_id = metadata.get("messageId")
-    if isinstance(own_id, str) and own_id and is_key(key := f"{session_id}:{own_id}"):
-        return key
-    return None
 
 
 def _store_message(
@@ -175,10 +167,11 @@ def _store_message(
     check_enabled(session.agent, session.agent_id)
     _make_way(session)
     was_renewed = record_activity(session, now)
-    message = append_message(
+    message, event = append_message(
         session, now, author_id=session.user_id, is_agent=False, **fields
     )
-    session.save(update_fields=(*ACTIVITY_FIELDS, *MESSAGE_FIELDS))
+    update_row(session, *ACTIVITY_FIELDS, *MESSAGE_FIELDS)
+    record_events([event])
     replies.open_reply(message, dispatch=wanted != Transport.HTTP)
     return message, was_renewed
 
@@ -199,7 +192,10 @@ def _wait_for_answer(reply: Reply) -> Message | None:
     answer = answering.answer_reply_within(reply=reply, seconds=conf.http_wait_seconds)
     if answer is not None:
         return answer
-    reply.refresh_from_db()
+    try:
+        reply.refresh_from_db()
+    except Reply.DoesNotExist:
+        raise _ended_before_answered(reply) from None
     if reply.status == Reply.Status.FAILED:
         raise MessageSendError(
             "The message was stored, but the agent failed to answer it.",
@@ -211,9 +207,13 @@ def _wait_for_answer(reply: Reply) -> Message | None:
             message_id=str(reply.message_id),
         )
     if reply.error_code == SessionNotFoundError.code:
-        raise SessionNotFoundError(
-            "The message was stored, but its session was ended before it was answered.",
-            message_id=str(reply.message_id),
-        )
+        raise _ended_before_answered(reply)
     # A cancelled reply may have left what was said before.
     return Message.objects.filter(pk=reply.answer_id).first()
+
+
+def _ended_before_answered(reply: Reply) -> SessionNotFoundError:
+    return SessionNotFoundError(
+        "The message was stored, but its session was ended before it was answered.",
+        message_id=str(reply.message_id),
+    )

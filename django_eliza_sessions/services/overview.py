@@ -10,9 +10,11 @@ from django.db.models import Q
 
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import PermissionDeniedError
-from django_eliza_sessions.models import Session
+from django_eliza_sessions.models import Event, Reply, Session
+from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
+from django_eliza_sessions.services.replies import DISPATCH_GRACE
 
 
 class State(StrEnum):
@@ -30,7 +32,7 @@ Place = tuple[datetime, UUID]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCounts:
-    """How many sessions are stored, whatever a list filters."""
+    """How many sessions a list could show, whatever it filters."""
 
     total: int
     active: int
@@ -59,27 +61,33 @@ def list_sessions(
     state: State = State.ACTIVE,
     agent_id: UUID | None = None,
     user_id: UUID | None = None,
+    mine: bool = False,
     after: Place | None = None,
 ) -> SessionPage:
-    """Return a page of everybody's sessions.
+    """Return a page of everybody's sessions, or of the caller's own.
 
     Args:
         limit: How many sessions at most.
         state: Which ones.
         agent_id: Only this agent's.
         user_id: Only this user's.
+        mine: Only the caller's, which everybody may list.
         after: The ``next_place`` of the page before.
 
     Raises:
-        PermissionDeniedError: The caller is no administrator.
+        PermissionDeniedError: Everybody's were asked for, by no administrator.
     """
-    check_administrator(principal)
+    if not mine:
+        check_administrator(principal)
     now = clock.now()
+    visible = Session.objects.visible_to(principal)
+    if mine:
+        visible = visible.filter(owner=principal.id)
     sessions = {
-        State.ACTIVE: Session.objects.active(now),
-        State.EXPIRED: Session.objects.expired(now),
-        State.ENDED: Session.objects.ended(),
-        State.ALL: Session.objects.all(),
+        State.ACTIVE: visible.active(now),
+        State.EXPIRED: visible.expired(now),
+        State.ENDED: visible.ended(),
+        State.ALL: visible,
     }[state]
     if agent_id is not None:
         sessions = sessions.filter(agent_id=agent_id)
@@ -97,7 +105,7 @@ def list_sessions(
     return SessionPage(
         sessions=page,
         total=total,
-        counts=_count(now),
+        counts=_count(visible, now),
         next_place=(page[-1].created_at, page[-1].pk) if len(found) > limit else None,
     )
 
@@ -109,14 +117,16 @@ def check_administrator(principal: Principal) -> None:
         PermissionDeniedError: The caller is no administrator.
     """
     if not principal.is_admin:
-        raise PermissionDeniedError("Only administrators may list sessions.")
+        raise PermissionDeniedError(
+            "Only administrators may list everybody's sessions; ?mine=true lists your own."
+        )
 
 
-def _count(now: datetime) -> SessionCounts:
+def _count(sessions: SessionQuerySet, now: datetime) -> SessionCounts:
     return SessionCounts(
-        total=Session.objects.count(),
-        active=Session.objects.active(now).count(),
-        expired=Session.objects.expired(now).count(),
+        total=sessions.count(),
+        active=sessions.active(now).count(),
+        expired=sessions.expired(now).count(),
     )
 
 
@@ -145,19 +155,32 @@ class Health:
 def check_health() -> Health:
     """Say how the service is; never raises.
 
-    It is unhealthy when the database does not answer, and degraded when a deadline has
-    been waiting for three sweep intervals: then no sweep runs.
+    It is unhealthy when the database does not answer, and degraded when nobody does what
+    is due: see ``_is_neglected``.
     """
     now = clock.now()
     uptime = clock.uptime()
-    overdue_at = now - timedelta(seconds=3 * conf.sweep_interval_seconds)
     try:
-        overdue = Session.objects.due(overdue_at).exists()
+        neglected = _is_neglected(now)
         return Health(
-            status=Status.DEGRADED if overdue else Status.HEALTHY,
+            status=Status.DEGRADED if neglected else Status.HEALTHY,
             active=Session.objects.active(now).count(),
             expiring_soon=Session.objects.near_expiration(now).count(),
             uptime=uptime,
         )
     except Error:
         return Health(status=Status.UNHEALTHY, active=0, expiring_soon=0, uptime=uptime)
+
+
+def _is_neglected(now: datetime) -> bool:
+    """Tell whether something has waited for three sweep intervals.
+
+    That is a deadline or an event; or a reply, which is also given the time it takes to
+    be handed out again.
+    """
+    since = now - timedelta(seconds=3 * conf.sweep_interval_seconds)
+    return (
+        Session.objects.due(since).exists()
+        or Event.objects.due(since).exists()
+        or Reply.objects.neglected(since - DISPATCH_GRACE).exists()
+    )

@@ -12,8 +12,10 @@ from django.db import transaction
 
 from django_eliza_sessions.exceptions import NotFoundError, ReplyAlreadyCompleteError
 from django_eliza_sessions.models import Message, Reply, Session
+from django_eliza_sessions.models.rows import insert_rows
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
+from django_eliza_sessions.services.audit import Action, record
 from django_eliza_sessions.services.dispatch import dispatch_reply
 from django_eliza_sessions.services.holding import (
     LeaseLostError,
@@ -21,7 +23,7 @@ from django_eliza_sessions.services.holding import (
     dispatch_next,
     fail_reply,
 )
-from django_eliza_sessions.services.lookup import get_session, lock_session
+from django_eliza_sessions.services.lookup import lock_session, open_transcript
 
 #: How long the dispatcher may take to find a holder before a sweep asks again.
 DISPATCH_GRACE = timedelta(seconds=10)
@@ -44,7 +46,7 @@ def open_reply(message: Message, *, dispatch: bool) -> Reply:
         created_at=message.created_at,
         lease_until=clock.now() + DISPATCH_GRACE,
     )
-    reply.save(force_insert=True)
+    insert_rows([reply])
     if dispatch:
         transaction.on_commit(partial(dispatch_reply, reply_id=reply.pk))
     return reply
@@ -70,7 +72,13 @@ def cancel_reply(*, principal: Principal, session_id: UUID, message_id: UUID) ->
             )
         cancel_replies(session, CANCELLED, only=reply.pk)
         dispatch_next(reply)
-    reply.refresh_from_db()
+        record(
+            Action.REPLY_CANCELLED,
+            session_id=session_id,
+            actor=principal.id,
+            message_id=str(message_id),
+        )
+        reply.refresh_from_db()
     return reply
 
 
@@ -82,13 +90,20 @@ def get_reply(*, principal: Principal, session_id: UUID, message_id: UUID) -> Re
         SessionExpiredError: Its deadline has passed.
         NotFoundError: The session has no such message of the user's.
     """
-    session = get_session(principal=principal, session_id=session_id)
+    session = open_transcript(principal=principal, session_id=session_id)
     return _reply_to(session, message_id)
 
 
 def answer_of(reply: Reply) -> Message | None:
     """Return the agent's message, whole or partial; ``None`` while there is none."""
     return Message.objects.filter(pk=reply.answer_id).first() if reply.is_finished else None
+
+
+def text_so_far(reply: Reply) -> str:
+    """Return what has been said of a reply that is under way, and of no other."""
+    if reply.is_finished or not reply.chunk_count:
+        return ""
+    return "".join(reply.chunks.order_by("index").values_list("text", flat=True))
 
 
 def _reply_to(session: Session, message_id: UUID) -> Reply:
@@ -131,3 +146,10 @@ def _give_up(reply: Reply) -> None:
         fail_reply(reply, f"Its holder was lost, on attempt {reply.attempts}.")
     except LeaseLostError:
         return  # Finished after all.
+
+
+def explain_end(reply: Reply) -> str:
+    """Return why a reply failed or was cancelled; the operator's details stay here."""
+    if reply.status == Reply.Status.FAILED:
+        return "The agent failed to answer."
+    return "The reply was cancelled."

@@ -9,13 +9,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from django_eliza_sessions.conf import conf
-from django_eliza_sessions.exceptions import SessionExpiredError, SessionNotFoundError
-from django_eliza_sessions.models import Event, IdempotencyKey, Reply, Session
+from django_eliza_sessions.exceptions import SessionExpiredError
+from django_eliza_sessions.models import Event, IdempotencyKey, RateCount, Session
 from django_eliza_sessions.models.session import SessionQuerySet
+from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import clock, transitions
-from django_eliza_sessions.services.holding import cancel_replies
+from django_eliza_sessions.services.audit import Action, delete_records, record_each
+from django_eliza_sessions.services.ending import cancel_replies_of
+from django_eliza_sessions.services.outbox import record_events
+from django_eliza_sessions.services.retention import apply_retention
 
 #: Rows per transaction, so that no request waits long for a row under sweep.
 BATCH = 200
@@ -44,10 +49,11 @@ def sweep_sessions() -> SweepResult:
 
 @transaction.atomic
 def _sweep_batch(result: SweepResult) -> int:
-    sessions = _lock(Session.objects.due(clock.now()), skip_locked=True)
+    sessions = _lock(Session.objects.due(clock.now()))
     now = clock.now()
     warned = _warned_deadlines(sessions)
     events = []
+    cancel_replies_of([s for s in sessions if s.is_expired(now)], SessionExpiredError.code)
     for session in sessions:
         # A change of timeouts can bring back a deadline that was warned about before.
         if (session.pk, session.expires_at) in warned:
@@ -60,18 +66,11 @@ def _sweep_batch(result: SweepResult) -> int:
             result.warned += 1
         else:
             session.sweep_at = transitions.next_due_at(session)
-    expired = [session for session in sessions if session.closed_at is not None]
-    _cancel_replies(expired, SessionExpiredError.code)
     _save(sessions, events)
+    expired = [event.session_id for event in events if event.kind == Event.Kind.EXPIRED]
+    # By the clock, whoever may have asked for the sweep.
+    record_each(Action.SESSION_EXPIRED, expired, actor=SYSTEM.id)
     return len(sessions)
-
-
-def _cancel_replies(sessions: list[Session], code: str) -> None:
-    unfinished = Reply.objects.unfinished().filter(session__in=sessions)
-    busy = set(unfinished.values_list("session_id", flat=True))
-    for session in sessions:
-        if session.pk in busy:
-            cancel_replies(session, code)
 
 
 def _warned_deadlines(sessions: list[Session]) -> set[tuple[UUID, datetime | None]]:
@@ -79,52 +78,33 @@ def _warned_deadlines(sessions: list[Session]) -> set[tuple[UUID, datetime | Non
     return set(warnings.values_list("session_id", "deadline"))
 
 
-def end_all_sessions() -> int:
-    """End every session that can still be used; return how many."""
-    count = 0
-    while ended := _end_batch():
-        count += ended
-    return count
-
-
-@transaction.atomic
-def _end_batch() -> int:
-    sessions = _lock(Session.objects.active(clock.now()), skip_locked=False)
-    now = clock.now()
-    _cancel_replies(sessions, SessionNotFoundError.code)
-    events = [event for session in sessions for event in transitions.end(session, now)]
-    _save(sessions, events)
-    return len(sessions)
-
-
-def _lock(sessions: SessionQuerySet, *, skip_locked: bool) -> list[Session]:
-    return list(sessions.select_for_update(skip_locked=skip_locked, no_key=True)[:BATCH])
+def _lock(sessions: SessionQuerySet) -> list[Session]:
+    return list(sessions.select_for_update(skip_locked=True, no_key=True)[:BATCH])
 
 
 def _save(sessions: list[Session], events: list[Event]) -> None:
     Session.objects.bulk_update(sessions, SWEPT_FIELDS)
-    Event.objects.bulk_create(events)
+    if events:
+        record_events(events)
 
 
 def purge_sessions() -> int:
-    """Delete sessions over for longer than ``RETENTION_DAYS``, and old idempotency keys.
+    """Delete or anonymise sessions over for longer than agent or settings say.
+
+    And delete old idempotency keys, events handed out ``EVENT_RETENTION_DAYS`` ago, what
+    was counted in windows that are over, and audit records older than
+    ``AUDIT_RETENTION_DAYS``.
 
     Returns:
-        How many were deleted, with their messages; 0 when everything is kept.
+        How many sessions were dealt with; 0 when everything is kept.
     """
     stale = clock.now() - timedelta(hours=conf.idempotency_hours)
     IdempotencyKey.objects.filter(created_at__lte=stale).delete()
-    if conf.retention_days is None:
-        return 0
-    cutoff = clock.now() - timedelta(days=conf.retention_days)
-    count = 0
-    while purged := _purge_batch(Session.objects.closed_before(cutoff)):
-        count += purged
-    return count
-
-
-@transaction.atomic
-def _purge_batch(sessions: SessionQuerySet) -> int:
-    ids = [session.pk for session in _lock(sessions, skip_locked=True)]
-    Session.objects.filter(pk__in=ids).delete()
-    return len(ids)
+    RateCount.objects.filter(expires_at__lte=clock.now()).delete()
+    past = Event.objects.past(clock.now() - timedelta(days=conf.event_retention_days))
+    while ids := list(past.values_list("pk", flat=True)[:BATCH]):
+        Event.objects.filter(pk__in=ids).delete()
+    if conf.audit_retention_days is not None:
+        cutoff = clock.now() - timedelta(days=conf.audit_retention_days)
+        delete_records(Q(at__lt=cutoff))
+    return apply_retention()

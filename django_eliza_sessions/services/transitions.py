@@ -5,6 +5,7 @@ they return.
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.models import Event, Session
@@ -61,9 +62,7 @@ def warn(session: Session, now: datetime) -> Event:
     """Record that the session came within its warning threshold."""
     session.warned_for = session.expires_at
     session.sweep_at = next_due_at(session)
-    event = next_event(session, Event.Kind.WARNED, now, session.expires_at)
-    announce(signals.session_expiration_warned, session, session=session, event=event)
-    return event
+    return next_event(session, Event.Kind.WARNED, now, deadline=session.expires_at)
 
 
 def expire(session: Session, now: datetime) -> Event:
@@ -71,9 +70,7 @@ def expire(session: Session, now: datetime) -> Event:
     session.sweep_at = None
     session.closed_at = session.expires_at
     session.close_reason = Session.CloseReason.EXPIRED
-    event = next_event(session, Event.Kind.EXPIRED, now, session.expires_at)
-    announce(signals.session_expired, session, session=session, event=event)
-    return event
+    return next_event(session, Event.Kind.EXPIRED, now, deadline=session.expires_at)
 
 
 def end(session: Session, now: datetime) -> list[Event]:
@@ -85,19 +82,27 @@ def end(session: Session, now: datetime) -> list[Event]:
     session.closed_at = now
     session.close_reason = Session.CloseReason.ENDED
     events.append(next_event(session, Event.Kind.ENDED, now))
-    announce(signals.session_ended, session, session=session)
     return events
 
 
 def next_event(
-    session: Session, kind: Event.Kind, now: datetime, deadline: datetime | None = None
+    session: Session,
+    kind: Event.Kind,
+    now: datetime,
+    *,
+    deadline: datetime | None = None,
+    message_id: UUID | None = None,
+    reply_id: UUID | None = None,
 ) -> Event:
-    """Return the session's next event, numbered and unsaved."""
+    """Return the session's next event, numbered and unsaved; due to be relayed."""
     session.last_sequence += 1
     return Event(
         session=session,
         sequence=session.last_sequence,
         kind=kind,
         deadline=deadline,
+        message_id=message_id,
+        reply_id=reply_id,
         created_at=now,
+        relay_at=now,
     )

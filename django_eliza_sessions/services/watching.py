@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
@@ -163,22 +164,17 @@ def watch_reply(*, reply_id: UUID, seen: int = 0) -> Iterator[Progress | None]:
         without an end when the reply was deleted.
     """
     news: SimpleQueue[Progress | None] = SimpleQueue()
-    watcher = _Watcher(reply_id, seen, news.put)
-    _lookout.add(watcher)
-    try:
+    with _watching(_Watcher(reply_id, seen, news.put)):
         while True:
             try:
                 progress = news.get(timeout=SILENCE)
             except Empty:
                 yield None
                 continue
-            if progress is None:
+            if progress is not None:
+                yield progress
+            if _is_last(progress):
                 return
-            yield progress
-            if isinstance(progress, Finished):
-                return
-    finally:
-        _lookout.remove(watcher)
 
 
 async def watch_reply_async(
@@ -187,21 +183,32 @@ async def watch_reply_async(
     """Yield what ``watch_reply`` yields, for event loops."""
     news: asyncio.Queue[Progress | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    watcher = _Watcher(
-        reply_id, seen, lambda item: loop.call_soon_threadsafe(news.put_nowait, item)
-    )
-    _lookout.add(watcher)
-    try:
+
+    def deliver(item: Progress | None) -> None:
+        loop.call_soon_threadsafe(news.put_nowait, item)
+
+    with _watching(_Watcher(reply_id, seen, deliver)):
         while True:
             try:
                 progress = await asyncio.wait_for(news.get(), SILENCE)
             except TimeoutError:
                 yield None
                 continue
-            if progress is None:
+            if progress is not None:
+                yield progress
+            if _is_last(progress):
                 return
-            yield progress
-            if isinstance(progress, Finished):
-                return
+
+
+@contextmanager
+def _watching(watcher: _Watcher) -> Iterator[None]:
+    _lookout.add(watcher)
+    try:
+        yield
     finally:
         _lookout.remove(watcher)
+
+
+def _is_last(progress: Progress | None) -> bool:
+    """Tell whether a watcher hears nothing more: of a deleted reply it heard ``None``."""
+    return progress is None or isinstance(progress, Finished)

@@ -31,6 +31,7 @@ document_messages = document(
             *parameter.ONE_SESSION,
             *parameter.IDEMPOTENCY,
             *parameter.REPLY_LOCATION,
+            *parameter.rate_headers(200, 201, 202),
         ),
         request=messages.SendMessageSerializer,
         answer=(
@@ -54,6 +55,7 @@ document_messages = document(
             error.NO_AGENT,
             error.BUSY,
             error.KEY_REUSED,
+            error.LIMITED,
             error.NOT_ANSWERED,
         ),
     ),

@@ -34,7 +34,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "apiKey",
             "in": "header",
             "name": "X-API-KEY",
-            "description": "The server's own key; its holder is an administrator.",
+            "description": "The server's own key, or one that its operator made.",
         }
 
 
@@ -76,6 +76,8 @@ def operation(
         request: The shape of its body.
     """
     status, shape, meaning = answer
+    own = {type(example) for example in errors}
+    others = [example for example in error.ANYWHERE if type(example) not in own]
     return extend_schema(
         operation_id=operation_id,
         tags=["messaging"],
@@ -85,5 +87,5 @@ def operation(
         request=request,
         responses={status: OpenApiResponse(shape, description=meaning)}
         | (other_answers or {})
-        | error.error_responses((*errors, *error.ANYWHERE)),
+        | error.error_responses((*errors, *others)),
     )

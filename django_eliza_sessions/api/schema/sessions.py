@@ -11,7 +11,7 @@ document_sessions = document(
         "Start a session",
         "Opens a conversation between a user and an agent. Timeouts that are left out come "
         "from the agent, else from the server.",
-        parameters=parameter.IDEMPOTENCY,
+        parameters=(*parameter.IDEMPOTENCY, *parameter.rate_headers(201)),
         request=sessions.CreateSessionSerializer,
         answer=(201, sessions.CreatedSessionSerializer, "The new session."),
         errors=(
@@ -22,13 +22,15 @@ document_sessions = document(
             error.BAD_TIMEOUT,
             error.NO_AGENT,
             error.KEY_REUSED,
+            error.LIMITED,
             error.NOT_CREATED,
         ),
     ),
     list=operation(
         "listSessions",
         "List sessions",
-        "Shows everybody's sessions, page by page; for administrators only.",
+        "Shows sessions page by page: everybody's, for administrators only, or with "
+        "`mine=true` the caller's own.",
         parameters=parameter.SESSION_LIST,
         answer=(200, sessions.SessionListSerializer, "A page of sessions."),
         errors=(error.BAD_STATE, error.BAD_UUID),

@@ -109,7 +109,9 @@ class AgentResponseSerializer(Serializer):
     thought = serializers.CharField(required=False, allow_blank=True)
     actions = serializers.ListField(child=serializers.CharField(), required=False)
     incomplete = EnumField(
-        [True], required=False, help_text="There if it failed or was cancelled on the way."
+        [True],
+        required=False,
+        help_text="There if it failed, was cancelled on the way, or is still under way.",
     )
 
 

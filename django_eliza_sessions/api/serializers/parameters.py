@@ -18,6 +18,24 @@ def _moment(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, schema, description=description)
 
 
+def rate_headers(*statuses: int) -> tuple[OpenApiParameter, ...]:
+    """Return the headers that tell of a rate, on answers of some statuses."""
+    return tuple(
+        OpenApiParameter(
+            f"RateLimit-{name}",
+            {"type": "integer", "minimum": 0},
+            OpenApiParameter.HEADER,
+            description=f"{description} Only where requests are limited.",
+            response=[*statuses, 429],
+        )
+        for name, description in (
+            ("Limit", "How many requests a window of time allows."),
+            ("Remaining", "How many are left of them."),
+            ("Reset", "Seconds until the next window."),
+        )
+    )
+
+
 ONE_SESSION = (
     OpenApiParameter(
         "sessionId",
@@ -72,6 +90,11 @@ SESSION_LIST = (
     ),
     OpenApiParameter("agentId", OpenApiTypes.UUID, description="Only this agent's."),
     OpenApiParameter("userId", OpenApiTypes.UUID, description="Only this user's."),
+    OpenApiParameter(
+        "mine",
+        {"type": "boolean", "default": False},
+        description="Only the caller's own, which everybody may list.",
+    ),
     OpenApiParameter("cursor", str, description="The `nextCursor` of the page before."),
 )
 MESSAGE_PAGE = (

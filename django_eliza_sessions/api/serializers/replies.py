@@ -61,7 +61,8 @@ class ReplySerializer(Serializer):
     error = ReplyErrorSerializer(required=False)
     usage = UsageSerializer(required=False, help_text="Absent where nobody counts.")
     agentResponse = AgentResponseSerializer(
-        required=False, help_text="Once it is finished; absent if nothing was said."
+        required=False,
+        help_text="What was said by now; absent if nothing was.",
     )
 
 

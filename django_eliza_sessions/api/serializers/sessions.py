@@ -155,7 +155,7 @@ class SessionsHealthSerializer(Serializer):
 
     status = EnumField(
         [status.value for status in Status],
-        help_text="`degraded`: expired sessions wait to be swept. "
+        help_text="`degraded`: deadlines, replies or events have waited too long. "
         "`unhealthy`: the database does not answer, and all counts are 0.",
     )
     activeSessions = serializers.IntegerField(min_value=0)

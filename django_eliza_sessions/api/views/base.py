@@ -5,6 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
@@ -19,12 +20,23 @@ from django_eliza_sessions.api.body import (
     CompactJSONRenderer,
     StrictJSONParser,
 )
-from django_eliza_sessions.api.errors import handle_exception
+from django_eliza_sessions.api.errors import handle_exception, rate_headers
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import parse_uuid
 from django_eliza_sessions.exceptions import InvalidUuidError, NotFoundError, quote
+from django_eliza_sessions.origin import coming_from, current_origin
 from django_eliza_sessions.principals import Principal
+from django_eliza_sessions.services.access import client_address
+from django_eliza_sessions.services.limits import Quota
 from django_eliza_sessions.services.lookup import session_not_found
+
+#: What every answer says unless it says otherwise: it is private, and nothing but data.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class ContractView(APIView):
@@ -40,6 +52,8 @@ class ContractView(APIView):
     principal: Principal
     #: The request's JSON object; ``{}`` without a body.
     body: dict[str, Any]
+    #: What is left of the rate that the request counts for, if it counts.
+    quota: Quota | None = None
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Our key first, then whatever the project uses."""
@@ -58,6 +72,16 @@ class ContractView(APIView):
             request.META["CONTENT_LENGTH"] = str(conf.max_body_bytes)
         return super().initialize_request(request, *args, **kwargs)
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer, known by the id that the caller or we give the request."""
+        request_id = request.headers.get("X-Request-ID")
+        with coming_from("http", request_id=request_id, actor="") as origin:
+            response = super().dispatch(request, *args, **kwargs)
+        response.headers["X-Request-ID"] = origin.request_id
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check in the contract's order: method, media type and JSON, then access."""
         if request.method == "OPTIONS":
@@ -68,6 +92,18 @@ class ContractView(APIView):
             self.body = cast("dict[str, Any]", request.data)
         super().initial(request, *args, **kwargs)
         self.principal = principal_of(request)
+        current_origin().actor = self.principal.id
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Tell the caller what is left."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.quota is not None:
+            told = rate_headers(self.quota.limit, self.quota.remaining, self.quota.reset)
+            for name, value in told.items():
+                response.headers[name] = value
+        return response
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Say which methods there are, in ``Allow``."""
@@ -89,6 +125,11 @@ class ContractViewSet(ViewSetMixin, ContractView):
             return parse_uuid(text, "session_id")
         except InvalidUuidError as error:
             raise session_not_found(text) from error
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from."""
+        return client_address(self.request.META)
 
     @property
     def idempotency_key(self) -> str | None:

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from django.http import HttpResponse, HttpResponseBase
+from django.utils.decorators import method_decorator
+from django.views.decorators.vary import vary_on_headers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,7 +18,7 @@ from django_eliza_sessions.api.streaming import (
     wants_stream,
 )
 from django_eliza_sessions.api.views.base import ContractViewSet
-from django_eliza_sessions.services import history, lookup, messages, replies
+from django_eliza_sessions.services import history, limits, lookup, messages, replies
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Reply
@@ -29,8 +31,12 @@ MAX_PAGE = 100
 class MessageViewSet(ContractViewSet):
     """Send messages and read the history."""
 
+    @method_decorator(vary_on_headers("Accept"))
     def create(self, request: Request, **_path: str) -> HttpResponseBase:
         """Send a message."""
+        self.quota = limits.count_message(
+            principal=self.principal, address=self.address, session_id=self.session_id
+        )
         body = self.body
         transport = body.get("transport")
         if transport is None:
@@ -59,7 +65,9 @@ class MessageViewSet(ContractViewSet):
 
     def list(self, request: Request, **_path: str) -> Response:
         """Read the history."""
-        session = lookup.get_session(principal=self.principal, session_id=self.session_id)
+        session = lookup.open_transcript(
+            principal=self.principal, session_id=self.session_id
+        )
         query = single_values(request.query_params)
         page = history.list_messages(
             session=session,
@@ -74,6 +82,7 @@ class MessageViewSet(ContractViewSet):
 class ReplyViewSet(ContractViewSet):
     """Follow and cancel the reply to a message."""
 
+    @method_decorator(vary_on_headers("Accept"))
     def retrieve(self, request: Request, **_path: str) -> HttpResponseBase:
         """Follow a reply."""
         reply = replies.get_reply(
@@ -81,9 +90,12 @@ class ReplyViewSet(ContractViewSet):
             session_id=self.session_id,
             message_id=self.message_id,
         )
-        if not wants_stream(request):
-            return Response(presenters.reply_state(reply, replies.answer_of(reply)))
         after = last_event_id(request, reply)
+        if not wants_stream(request):
+            state = presenters.reply_state(
+                reply, replies.answer_of(reply), replies.text_so_far(reply)
+            )
+            return Response(state)
         if request.method == "HEAD" and not is_over(reply, after):
             # Servers would read the events, to the end.
             return HttpResponse(content_type="text/event-stream")

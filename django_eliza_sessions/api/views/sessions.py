@@ -10,6 +10,7 @@ from django_eliza_sessions.api import presenters
 from django_eliza_sessions.api.body import require
 from django_eliza_sessions.api.query import (
     decode_cursor,
+    parse_flag,
     parse_limit,
     parse_optional_uuid,
     parse_state,
@@ -17,11 +18,11 @@ from django_eliza_sessions.api.query import (
 )
 from django_eliza_sessions.api.schema.sessions import document_sessions
 from django_eliza_sessions.api.views.base import ContractViewSet
-from django_eliza_sessions.api.wire import camel
 from django_eliza_sessions.content import parse_uuid
 from django_eliza_sessions.exceptions import InvalidTimeoutConfigError, quote
-from django_eliza_sessions.services import lifecycle, lookup, overview
+from django_eliza_sessions.services import lifecycle, limits, lookup, overview
 from django_eliza_sessions.timeouts import TimeoutConfig
+from django_eliza_sessions.wire import camel
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
@@ -34,6 +35,9 @@ class SessionViewSet(ContractViewSet):
     def create(self, request: Request) -> Response:
         """Create a session."""
         body = self.body
+        self.quota = limits.count_create(
+            principal=self.principal, address=self.address, user_id=body.get("userId")
+        )
         require(body, "agentId", "userId")
         session = lifecycle.create_session(
             principal=self.principal,
@@ -47,14 +51,17 @@ class SessionViewSet(ContractViewSet):
 
     def list(self, request: Request) -> Response:
         """List sessions."""
-        overview.check_administrator(self.principal)
         query = single_values(request.query_params)
+        mine = parse_flag(query, "mine")
+        if not mine:
+            overview.check_administrator(self.principal)
         page = overview.list_sessions(
             principal=self.principal,
             limit=parse_limit(query, default=DEFAULT_PAGE, maximum=MAX_PAGE),
             state=parse_state(query),
             agent_id=parse_optional_uuid(query, "agentId"),
             user_id=parse_optional_uuid(query, "userId"),
+            mine=mine,
             after=decode_cursor(query),
         )
         return Response(presenters.session_page(page))

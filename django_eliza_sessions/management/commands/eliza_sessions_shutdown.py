@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from django_eliza_sessions.conf import conf
-from django_eliza_sessions.services import sweep
+from django_eliza_sessions.management.operator import OperatorCommand
+from django_eliza_sessions.services import ending
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Ends every active session if the settings ask for it.
 
     A process cannot know that it is the last one, so whoever stops the whole service
@@ -20,6 +19,6 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """End them, or say why not."""
         if conf.clear_sessions_on_shutdown:
-            self.stdout.write(f"{sweep.end_all_sessions()} sessions ended")
+            self.stdout.write(f"{ending.end_all_sessions()} sessions ended")
         else:
             self.stdout.write("Sessions kept: CLEAR_SESSIONS_ON_SHUTDOWN is false.")

@@ -3,17 +3,19 @@
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from django_eliza_sessions.services import replies, sweep
+from django_eliza_sessions.management.operator import OperatorCommand
+from django_eliza_sessions.services import jobs, replies, sweep
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Does once, or again and again, what the Celery beat tasks do."""
 
     help = (
         "Warns about sessions near their deadline, marks those past it as expired, hands "
-        "out replies whose holder was lost, and deletes what has outlived RETENTION_DAYS."
+        "out replies whose holder was lost, and events, webhooks and erasures that are "
+        "due, and deletes or anonymises what has outlived RETENTION_DAYS."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,11 +31,16 @@ class Command(BaseCommand):
         """Sweep, once or for ever."""
         if every is not None and every <= 0:
             raise CommandError("--every needs a number of seconds above 0.")
-        self._sweep()
+        if every is None:
+            self._sweep()
+            # There is no later: a thread that did them would end with this process.
+            jobs.recover_jobs(jobs.run_job)
+            return
         try:
-            while every is not None:
-                time.sleep(every)
+            while True:
                 self._sweep()
+                jobs.recover_jobs()
+                time.sleep(every)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 

@@ -1,0 +1,167 @@
+"""Single rows read and written with statements made once.
+
+Django makes the SQL of a query anew each time it runs, which takes several times as
+long as running it. The paths that every message takes go through here, and through
+QuerySets everything that asks for more than a row by its columns' values. Columns and
+values are still translated by the fields, so both databases are served alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from django.db import connection, models
+
+from django_eliza_sessions.models.statements import (
+    field_of,
+    insert_sql,
+    insert_unless_sql,
+    inserted_fields,
+    select_sql,
+    update_sql,
+)
+
+M = TypeVar("M", bound=models.Model)
+
+
+def insert_rows(rows: Sequence[models.Model]) -> None:
+    """Store new rows of one model; keys that the database counts are not read back."""
+    fields = inserted_fields(type(rows[0]))
+    _execute(
+        insert_sql(type(rows[0]), len(rows)),
+        [
+            field.get_db_prep_save(getattr(row, field.attname), connection)
+            for row in rows
+            for field in fields
+        ],
+    )
+    for row in rows:
+        row._state.adding = False
+        row._state.db = connection.alias
+
+
+def insert_row_unless(
+    row: models.Model, other: type[models.Model], field: str, values: Sequence[object]
+) -> bool:
+    """Store a new row unless another table has one with some value, in one statement.
+
+    Args:
+        row: Unsaved.
+        other: The model of the other table.
+        field: The field of it that is looked at.
+        values: What it must not hold.
+
+    Returns:
+        Whether the row was stored.
+    """
+    model = type(row)
+    sql = insert_unless_sql(model, other, field, len(values))
+    params = [
+        own.get_db_prep_save(getattr(row, own.attname), connection)
+        for own in inserted_fields(model)
+    ]
+    unwanted = [
+        field_of(other, field).get_db_prep_save(value, connection) for value in values
+    ]
+    if not _execute(sql, params + unwanted):
+        return False
+    row._state.adding = False
+    row._state.db = connection.alias
+    return True
+
+
+def update_row(row: models.Model, *fields: str) -> None:
+    """Store what some of a row's fields hold."""
+    model = type(row)
+    values = {name: getattr(row, field_of(model, name).attname) for name in fields}
+    _update(row, values, {}, "")
+
+
+def update_row_if(
+    row: models.Model,
+    expected: Mapping[str, object],
+    values: Mapping[str, object],
+    *,
+    also: str = "",
+) -> bool:
+    """Give some of a row's fields new values if the stored row is as expected.
+
+    Args:
+        row: Gets the new values, too, once they are stored.
+        expected: What fields must hold.
+        values: What fields are to hold.
+        also: A further condition, in SQL.
+
+    Returns:
+        Whether it was as expected.
+    """
+    if not _update(row, values, expected, also):
+        return False
+    for name, value in values.items():
+        setattr(row, name, value)
+    return True
+
+
+def fetch_row(
+    model: type[M],
+    *related: str,
+    lock: bool = False,
+    keep: bool = False,
+    also: str = "",
+    **where: Any,
+) -> M | None:
+    """Return a row whose fields hold these values, or ``None``; see ``fetch_rows``."""
+    rows = fetch_rows(model, *related, lock=lock, keep=keep, also=also, **where)
+    return rows[0] if rows else None
+
+
+def fetch_rows(
+    model: type[M],
+    *related: str,
+    lock: bool = False,
+    keep: bool = False,
+    also: str = "",
+    values: Mapping[str, object] = MappingProxyType({}),
+    **where: object,
+) -> list[M]:
+    """Return the rows whose fields hold these values.
+
+    Args:
+        model: Whose rows.
+        related: Foreign keys to follow, ``session__agent`` style, each after its parent.
+        lock: Whether to hold the rows, and only those, until the transaction ends.
+        keep: Whether only to keep them from deletion until then, as a reference does.
+        also: What follows the condition on the fields, in SQL; the row is ``t0``.
+        values: What the placeholders in ``also`` stand for, by the field compared with.
+        where: Fields and what they must hold.
+    """
+    strength = "NO KEY UPDATE" if lock else "KEY SHARE" if keep else ""
+    select = select_sql(model, related, tuple(where), also, strength)
+    with connection.cursor() as cursor:
+        cursor.execute(select.sql, _prepare(model, where) + _prepare(model, values))
+        return [cast("M", select.read(row)) for row in cursor.fetchall()]
+
+
+def _update(
+    row: models.Model,
+    values: Mapping[str, object],
+    expected: Mapping[str, object],
+    also: str,
+) -> bool:
+    model = type(row)
+    conditions = {"id": row.pk, **expected}
+    sql = update_sql(model, tuple(values), tuple(conditions), also)
+    return _execute(sql, _prepare(model, values) + _prepare(model, conditions)) == 1
+
+
+def _prepare(model: type[models.Model], values: Mapping[str, object]) -> list[Any]:
+    return [
+        field_of(model, name).get_db_prep_save(value, connection)
+        for name, value in values.items()
+    ]
+
+
+def _execute(sql: str, params: Sequence[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)

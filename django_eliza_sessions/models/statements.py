@@ -1,0 +1,144 @@
+"""The statements of ``rows``, each made once; columns and tables are those of models."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import connection, models
+
+
+def field_of(model: type[models.Model], name: str) -> Any:
+    """Return a field by its name."""
+    return model._meta.get_field(name)
+
+
+def _quote(name: str | None) -> str:
+    assert name is not None  # noqa: S101 - every field of ours has a column
+    return connection.ops.quote_name(name)
+
+
+@cache
+def inserted_fields(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
+    """Return the fields that a new row gets, in the order of ``insert_sql``."""
+    fields = model._meta.concrete_fields
+    return [field for field in fields if not isinstance(field, models.AutoField)]
+
+
+@cache
+def insert_sql(model: type[models.Model], count: int) -> str:
+    """Return what stores so many rows."""
+    columns = [_quote(field.column) for field in inserted_fields(model)]
+    row = f"({', '.join(['%s'] * len(columns))})"
+    return (
+        f"INSERT INTO {_quote(model._meta.db_table)} ({', '.join(columns)}) "
+        f"VALUES {', '.join([row] * count)}"
+    )
+
+
+@cache
+def insert_unless_sql(
+    model: type[models.Model], other: type[models.Model], field: str, count: int
+) -> str:
+    """Return what stores a row unless another table has one of so many values."""
+    insert, _values, row = insert_sql(model, 1).partition("VALUES ")
+    return (
+        f"{insert}SELECT {row[1:-1]} WHERE NOT EXISTS ("
+        f"SELECT 1 FROM {_quote(other._meta.db_table)} "
+        f"WHERE {_quote(field_of(other, field).column)} IN ({', '.join(['%s'] * count)}))"
+    )
+
+
+@cache
+def update_sql(
+    model: type[models.Model], fields: tuple[str, ...], where: tuple[str, ...], also: str
+) -> str:
+    """Return what sets fields of the row, or rows, that hold these values."""
+    return (
+        f"UPDATE {_quote(model._meta.db_table)} AS t0 "
+        f"SET {', '.join(_equations(model, fields))} "
+        f"WHERE {' AND '.join(_equations(model, where, 't0.'))} {also}"
+    )
+
+
+def _equations(
+    model: type[models.Model], names: Iterable[str], table: str = ""
+) -> Iterator[str]:
+    return (f"{table}{_quote(field_of(model, name).column)} = %s" for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One table of a select: which columns are its, and whose foreign key led to it."""
+
+    model: type[models.Model]
+    start: int
+    parent: int
+    link: "models.ForeignKey[Any, Any] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A statement that reads rows, with those that they refer to."""
+
+    sql: str
+    parts: list[_Part]
+    converters: list[tuple[int, Callable[..., Any], Any]]
+
+    def read(self, row: Sequence[Any]) -> Any:
+        """Return the instance that a row of the answer is."""
+        values = list(row)
+        for index, convert, column in self.converters:
+            values[index] = convert(values[index], column, connection)
+        found: list[models.Model] = []
+        for part in self.parts:
+            names = [field.attname for field in part.model._meta.concrete_fields]
+            own = values[part.start : part.start + len(names)]
+            found.append(part.model.from_db(connection.alias, names, own))
+            if part.link is not None:
+                part.link.set_cached_value(found[part.parent], found[-1])
+        return found[0]
+
+
+@cache
+def select_sql(
+    model: type[models.Model],
+    related: tuple[str, ...],
+    where: tuple[str, ...],
+    also: str,
+    strength: str,
+) -> Select:
+    """Return what reads rows; ``strength`` is how it locks them, if it does."""
+    compiler = model._default_manager.all().query.get_compiler(connection=connection)
+    parts = [_Part(model, 0, 0, None)]
+    tables = f"{_quote(model._meta.db_table)} t0"
+    paths = ["", *related]
+    columns: list[str] = []
+    converters: list[tuple[int, Callable[..., Any], Any]] = []
+    for number, path in enumerate(paths):
+        if path:
+            parent = paths.index(path.rpartition("__")[0])
+            link = field_of(parts[parent].model, path.rpartition("__")[2])
+            parts.append(_Part(link.related_model, len(columns), parent, link))
+            tables += (
+                f" JOIN {_quote(link.related_model._meta.db_table)} t{number} "
+                f"ON t{number}.id = t{parent}.{_quote(link.column)}"
+            )
+        for field in parts[number].model._meta.concrete_fields:
+            column = field.get_col(field.model._meta.db_table)
+            converters += [
+                (len(columns), convert, column)
+                for convert in (
+                    *connection.ops.get_db_converters(column),
+                    *column.get_db_converters(connection),
+                )
+            ]
+            name = f"t{number}.{_quote(field.column)}"
+            columns.append(field.select_format(compiler, name, ())[0])
+    sql = (
+        f"SELECT {', '.join(columns)} FROM {tables} "
+        f"WHERE {' AND '.join(_equations(model, where, 't0.'))} {also}"
+    )
+    if strength and connection.features.has_select_for_no_key_update:
+        sql += f" FOR {strength} OF t0"
+    return Select(sql, parts, converters)

@@ -1,0 +1,41 @@
+"""Tombstones: the ids of users whose everything was erased are not used again."""
+
+from uuid import UUID
+
+from django.utils.crypto import salted_hmac
+
+from django_eliza_sessions.conf import read_secret_keys
+from django_eliza_sessions.exceptions import PermissionDeniedError
+from django_eliza_sessions.models import Erasure, Session
+from django_eliza_sessions.models.rows import insert_row_unless
+
+
+def digests_of(user_id: UUID) -> list[str]:
+    """Return what may stand for a user: by ``SECRET_KEY``, then by those it replaced.
+
+    They are keyed, because many ids can be guessed: the default ones hang on a primary key.
+    """
+    return [
+        salted_hmac(
+            "django_eliza_sessions.erasures", str(user_id), secret=key, algorithm="sha256"
+        ).hexdigest()
+        for key in read_secret_keys()
+    ]
+
+
+def insert_session(session: Session) -> None:
+    """Store a new session, unless its user was erased.
+
+    The agent's row must be kept in this transaction (``agents.keep_agent``): an erasure
+    waits for it once its tombstone stands, so either sees what the other wrote.
+
+    Raises:
+        PermissionDeniedError: The user was erased.
+    """
+    digests = digests_of(session.user_id)
+    if not insert_row_unless(session, Erasure, "user_digest", digests):
+        raise PermissionDeniedError(
+            f"Everything of the userId {session.user_id} was erased on request, so it "
+            "cannot be used again; use a new one.",
+            user_id=str(session.user_id),
+        )
