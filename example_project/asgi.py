@@ -6,9 +6,14 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
 
-application = get_asgi_application()
+django_application = get_asgi_application()
 
-from example_project.backends import doctor  # noqa: E402 - after Django is set up
+# After Django is set up.
+from django_eliza_sessions.asgi import with_body_limit  # noqa: E402
+from django_eliza_sessions.realtime import with_sockets  # noqa: E402
+from example_project.backends import doctor  # noqa: E402
+
+application = with_sockets(with_body_limit(django_application))
 
 # Made ready here, so that the first message does not wait for it.
 doctor()

@@ -3,24 +3,34 @@
 Read from the environment, where an empty variable counts as not set:
     DEBUG: true by default, for trying things on one's own machine.
     SECRET_KEY, ALLOWED_HOSTS: needed when DEBUG is false.
-    DATA_DIR: where SQLite and beat keep their files; ``.data`` by default.
+    HTTPS: true when DEBUG is false; then cookies need it, and http leads to it.
+    DATA_DIR: where SQLite keeps its file; ``.data`` by default.
+    HOST, PORT (read by serve.py): where to serve; 127.0.0.1 and 3000 by default.
     DATABASE_URL: e.g. ``postgres://user:password@host/name`` instead of SQLite.
     CELERY_BROKER_URL: e.g. ``redis://host/0``; then a Celery worker answers messages,
         instead of threads of the web process.
-    REDIS_URL: Django's cache, shared by all processes.
+    REDIS_URL: Django's cache, what sockets hear, and what is limited, for all processes.
     ELIZA_SESSIONS_ACCESS: ``open`` by default, ``key`` when DEBUG is false.
+    ELIZA_SESSIONS_CREATE_LIMITS, ELIZA_SESSIONS_MESSAGE_LIMITS: 10 and 100 a minute.
 The settings of the app itself have variables of their own.
 """
 
 from pathlib import Path
 
+import django
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-DEBUG = env.bool("DEBUG", default=True)
-SECRET_KEY = env("SECRET_KEY", default="only-for-local-use" if DEBUG else env.NOTSET)
+DEBUG = not env("DEBUG", default="") or env.bool("DEBUG")
+SECRET_KEY = env("SECRET_KEY", default="") or ("only-for-local-use" if DEBUG else "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "DEBUG is false: set SECRET_KEY to a long random text, and ALLOWED_HOSTS to the "
+        "names of the site, with commas in between."
+    )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 ROOT_URLCONF = "example_project.urls"
 ASGI_APPLICATION = "example_project.asgi.application"
@@ -51,6 +61,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware"
+    if django.VERSION >= (6,)
+    else "example_project.policy.ContentSecurityPolicyMiddleware",
 ]
 TEMPLATES = [
     {
@@ -69,6 +82,25 @@ STATIC_URL = "static/"
 # Served from where the apps keep them, so that nothing has to be collected.
 WHITENOISE_USE_FINDERS = True
 
+# -- What browsers are told ----------------------------------------------------------
+
+# Nothing from elsewhere and nothing inline; 'self' includes our own WebSocket.
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+if env.bool("HTTPS", default=not DEBUG):
+    SECURE_SSL_REDIRECT = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+# HSTS for subdomains, and on browsers' own lists, is up to who owns the whole domain.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
 # -- Where things are kept -----------------------------------------------------------
 
 DATA_DIR = Path(env("DATA_DIR", default="") or BASE_DIR / ".data")
@@ -76,6 +108,10 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 if database_url := env("DATABASE_URL", default=""):
     DATABASES = {"default": env.db_url_config(database_url)}
+    if "ENGINE" not in DATABASES["default"]:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must be such as postgres://user:password@host/name."
+        )
 else:
     DATABASES = {
         "default": {
@@ -93,7 +129,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Under ASGI every request has a thread of its own, so connections are pooled.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     pool = {"min_size": 1, "max_size": 20}
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
+    DATABASES["default"].setdefault("OPTIONS", {}).update(pool=pool, connect_timeout=5)
 
 if redis_url := env("REDIS_URL", default=""):
     CACHES = {
@@ -110,7 +146,6 @@ CELERY_BROKER_URL = broker_url or "memory://localhost/"
 # Without a broker beat runs the periodic tasks itself, in its own process.
 CELERY_TASK_ALWAYS_EAGER = not broker_url
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -126,6 +161,11 @@ if broker_url.startswith("redis"):
 
 ELIZA_SESSIONS = {
     "ACCESS": env("ELIZA_SESSIONS_ACCESS", default="") or ("open" if DEBUG else "key"),
+    # As the documents of the Sessions API advise.
+    "CREATE_LIMITS": env("ELIZA_SESSIONS_CREATE_LIMITS", default="") or "caller=10/minute",
+    "MESSAGE_LIMITS": (
+        env("ELIZA_SESSIONS_MESSAGE_LIMITS", default="") or "caller=100/minute"
+    ),
     "BACKENDS": {
         "default": {"BACKEND": "example_project.backends.ElizaBackend"},
         "echo": {"BACKEND": "django_eliza_sessions.backends.echo.EchoBackend"},
@@ -134,8 +174,19 @@ ELIZA_SESSIONS = {
 }
 if broker_url:
     ELIZA_SESSIONS["REPLY_DISPATCHER"] = "django_eliza_sessions.tasks.dispatch_reply"
+    ELIZA_SESSIONS["JOB_DISPATCHER"] = "django_eliza_sessions.tasks.dispatch_job"
 
-REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+if redis_url:
+    ELIZA_SESSIONS["REALTIME_REDIS_URL"] = redis_url
+    ELIZA_SESSIONS["LIMITS_REDIS_URL"] = redis_url
+
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # Passwords only at the login, which is where guessing them can be slowed.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication"
+    ],
+}
 
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
@@ -152,11 +203,27 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+        "line": {
+            "format": "{asctime} {levelname} {name}: {message} "
+            "[request {request_id} session {session_id} by {principal}]",
+            "style": "{",
+        }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"origin": {"()": "django_eliza_sessions.logs.OriginFilter"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["origin"],
+            "formatter": "line",
+        }
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     # Replaces Django's own handlers, which would say everything twice.
     # The server's log has every request, so that 4xx need no second line.
-    "loggers": {"django": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django": {"level": "INFO"},
+        "django.request": {"level": "ERROR"},
+        # It would write down the URL of every webhook, which may hold a secret.
+        "httpx2": {"level": "WARNING"},
+    },
 }

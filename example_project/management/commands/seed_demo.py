@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 
 from django_eliza_sessions.models import Agent
-from example_project.demo import AGENT_ID, PASSWORD, USERNAME
+from example_project.demo import AGENT_ID, AGENT_NAME, PASSWORD, USERNAME
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Make what is missing."""
         Agent.objects.get_or_create(
-            pk=AGENT_ID, defaults={"name": "Eliza", "backend": "default"}
+            pk=AGENT_ID, defaults={"name": AGENT_NAME, "backend": "default"}
         )
         if settings.DEBUG and not User.objects.filter(username=USERNAME).exists():
             User.objects.create_superuser(USERNAME, password=PASSWORD)
