@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from django.test import Client
 
 from django_eliza_sessions.models import Agent, Session
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services import lifecycle
+from django_eliza_sessions.services import jobs, lifecycle
 from django_eliza_sessions.testing.backends import ScriptedBackend
 from tests.openapi.conformance import ConformingClient
 from tests.prompted import PromptedBackend, Prompter
+from tests.webhooks.receiver import Receiver, receiving
 
 BASE = "/api/messaging/sessions"
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -128,8 +130,10 @@ class Api:
     The fixture's client holds every response against the OpenAPI document.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, user_id: object = None) -> None:
         self.client = client
+        #: Whom this caller opens sessions for.
+        self.user_id = str(user_id or uuid.uuid4())
 
     def get(self, path: str = "", **query: Any) -> Any:
         return self.client.get(BASE + path, query)
@@ -159,6 +163,37 @@ def _json(body: Any) -> str:
     import json
 
     return json.dumps(body)
+
+
+@pytest.fixture
+def on_threads(transactional_db: None) -> Iterator[None]:
+    """Leave no job behind that is still at it when the tables are emptied."""
+    yield
+    for name in jobs.JOBS:
+        jobs._thread(name).submit(int).result(60)
+
+
+@pytest.fixture
+def webhooks_allowed(configure: Callable[..., None]) -> None:
+    """Let webhooks go to this machine, without TLS."""
+    configure(WEBHOOK_ALLOW_HTTP=True, WEBHOOK_ALLOWED_NETWORKS=["127.0.0.0/8"])
+
+
+@pytest.fixture
+def receiver(webhooks_allowed: None) -> Iterator[Receiver]:
+    """A server that takes webhooks, and remembers them."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Any]:
+    """A Redis of the test's own, to be killed."""
+    from tests.servers import Redis  # It needs what is below.
+
+    redis = Redis(tmp_path)
+    yield redis
+    redis.kill()
 
 
 @pytest.fixture

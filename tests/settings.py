@@ -76,6 +76,7 @@ SPECTACULAR_SETTINGS = {
 
 ELIZA_SESSIONS = {
     "ACCESS": "open",
+    "JOB_DISPATCHER": "django_eliza_sessions.services.jobs.run_job",
     "BACKENDS": {
         "default": {"BACKEND": "django_eliza_sessions.backends.echo.EchoBackend"},
         "scripted": {"BACKEND": "django_eliza_sessions.testing.backends.ScriptedBackend"},

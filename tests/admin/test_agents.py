@@ -157,6 +157,17 @@ def test_holds_timeouts_against_their_limits(fill_in, field, value, allowed):
     assert allowed in errors[field][0]
 
 
+@pytest.mark.parametrize("days", ["0", "36501", "-1", "soon"])
+def test_refuses_a_retention_of_no_days_or_of_too_many(fill_in, days):
+    assert list(errors_of(fill_in(retention_days=days))) == ["retention_days"]
+
+
+def test_takes_a_retention_of_its_own(fill_in):
+    assert fill_in(retention_days="7", retention_action="anonymise").status_code == 302
+    agent = Agent.objects.get()
+    assert (agent.retention_days, agent.retention_action) == (7, "anonymise")
+
+
 def test_the_limits_are_those_in_force(fill_in, configure):
     configure(SESSION_MAX_TIMEOUT_MINUTES=2000)
 

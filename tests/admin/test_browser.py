@@ -7,11 +7,20 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 
-from django_eliza_sessions.models import Session
+from django_eliza_sessions.exceptions import MessageSendError
+from django_eliza_sessions.models import Agent, Session, WebhookDelivery, WebhookEndpoint
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services import lifecycle, messages
-from tests.admin.conftest import SESSIONS
-from tests.conftest import need
+from django_eliza_sessions.services import keys, lifecycle, messages
+from tests.admin.conftest import (
+    AGENTS,
+    DELIVERIES,
+    ENDPOINTS,
+    EVENTS,
+    KEYS,
+    REPLIES,
+    SESSIONS,
+)
+from tests.conftest import NOON, need
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -78,7 +87,7 @@ def test_an_operators_round(browser_page, session_factory):
     # The badge has a colour of its own, and the dark theme's.
     expect(page.locator(".eliza-badge")).to_have_css("background-color", "rgb(0, 107, 27)")
 
-    page.get_by_role("link", name=str(session.pk)).click()
+    page.get_by_role("link", name=f"{str(session.pk)[:8]}…").click()
     expect(page.locator(".eliza-text")).to_have_text([HOSTILE, "Scripted."])
 
     page.go_back()
@@ -100,3 +109,50 @@ def test_an_operators_round(browser_page, session_factory):
     assert session.close_reason == Session.CloseReason.ENDED
     assert page.alerts == []
     assert page.strays == []
+
+
+@pytest.fixture
+def well_filled(session):
+    """A row in every list, each as wide as they come."""
+    long = "x" * 200
+    Agent.objects.update(backend_options={"error": long})
+    with pytest.raises(MessageSendError):
+        messages.send_message(
+            principal=SYSTEM, session_id=session.pk, content="Hi", transport="http"
+        )
+    keys.create_key(name="The desk", is_admin=True, may_act_as=True, expires_at=NOON)
+    endpoint = WebhookEndpoint.objects.create(
+        name="The report's receiver",
+        url=f"https://receiver.example.com/{long}",
+        failing_since=NOON,
+        disabled_at=NOON,
+    )
+    event = session.events.order_by("sequence").last()
+    event.error, event.relay_at = long, None
+    event.save()
+    WebhookDelivery.objects.create(
+        endpoint=endpoint,
+        event=event,
+        session_id=session.pk,
+        sequence=event.sequence,
+        error=f"Answered 500: {long}",
+        delivered_at=NOON,
+        due_at=NOON,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lists_fit_a_small_screen(browser_page, well_filled):
+    User.objects.create_superuser("operator", password="secret")
+    page = browser_page
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.goto(SESSIONS)
+    page.fill("#id_username", "operator")
+    page.fill("#id_password", "secret")
+    page.click("text=Log in")
+    for path in (SESSIONS, AGENTS, KEYS, REPLIES, EVENTS, ENDPOINTS, DELIVERIES):
+        page.goto(path)
+        assert page.locator("#result_list tbody tr").count()
+        results = page.locator(".results").element_handle()
+        hidden = results.evaluate("box => box.scrollWidth - box.clientWidth")
+        assert hidden == 0, f"{path} is too wide by {hidden} px"

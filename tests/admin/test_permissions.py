@@ -4,12 +4,31 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from django_eliza_sessions.models import Agent, Message, Reply, Session
+from django_eliza_sessions.models import (
+    Agent,
+    Event,
+    Message,
+    Reply,
+    Session,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import messages
-from tests.admin.conftest import AGENTS, REPLIES, SESSIONS, page_of
+from tests.admin.conftest import (
+    AGENTS,
+    AUDIT,
+    DELIVERIES,
+    ENDPOINTS,
+    EVENTS,
+    KEYS,
+    REPLIES,
+    SESSIONS,
+    page_of,
+)
 
 ACTIONS = ["renew", "expire", "end"]
+LISTS = [SESSIONS, AGENTS, KEYS, REPLIES, EVENTS, ENDPOINTS, DELIVERIES, AUDIT]
 
 
 @pytest.fixture
@@ -27,7 +46,7 @@ def run(client, action, session):
     )
 
 
-@pytest.mark.parametrize("path", [SESSIONS, AGENTS, REPLIES])
+@pytest.mark.parametrize("path", LISTS)
 def test_strangers_have_to_log_in(db, path):
     response = Client().get(path)
 
@@ -35,7 +54,7 @@ def test_strangers_have_to_log_in(db, path):
     assert "/admin/login/" in response.url
 
 
-@pytest.mark.parametrize("path", [SESSIONS, AGENTS, REPLIES])
+@pytest.mark.parametrize("path", LISTS)
 def test_staff_without_permission_sees_nothing(staff, session, path):
     client = staff()
 
@@ -88,8 +107,13 @@ def test_deleting_needs_the_delete_permission(operator, answered):
 
 
 @pytest.mark.parametrize("way", ["page", "action"])
-def test_deleting_takes_messages_and_replies_along(staff, answered, way):
+def test_deleting_takes_everything_along_that_belongs_to_it(staff, answered, way):
     client = staff("view_session", "delete_session")
+    endpoint = WebhookEndpoint.objects.create(name="A", url="https://example.com/")
+    for event in answered.events.all():
+        WebhookDelivery.objects.create(
+            endpoint=endpoint, event=event, session_id=answered.pk, sequence=event.sequence
+        )
 
     if way == "page":
         response = client.post(
@@ -102,7 +126,7 @@ def test_deleting_takes_messages_and_replies_along(staff, answered, way):
         )
 
     assert response.status_code == 302
-    for model in (Session, Message, Reply):
+    for model in (Session, Message, Reply, Event, WebhookDelivery):
         assert not model.objects.exists()
     assert Agent.objects.exists()
 
@@ -117,15 +141,13 @@ def test_who_may_only_view_agents_edits_none(staff, agent):
 
 
 @pytest.mark.django_db
-def test_the_index_offers_agents_sessions_and_replies(admin_client):
+def test_the_index_offers_the_lists_and_what_can_be_added(admin_client):
     html = admin_client.get("/admin/").content.decode()
 
-    for path in (AGENTS, SESSIONS, REPLIES):
+    for path in LISTS:
         assert f'href="{path}"' in html
-    assert f'href="{AGENTS}add/"' in html
-    assert f'href="{SESSIONS}add/"' not in html
-    for model in ("message", "event"):
-        assert f"/{model}/" not in html
+        assert (f'href="{path}add/"' in html) is (path in (AGENTS, ENDPOINTS, KEYS))
+    assert "/message/" not in html
 
 
 def test_nobody_edits_or_deletes_replies(admin_client, answered):

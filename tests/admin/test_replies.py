@@ -8,7 +8,7 @@ from django_eliza_sessions.exceptions import MessageSendError
 from django_eliza_sessions.models import Reply
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import messages
-from tests.admin.conftest import REPLIES, page_of
+from tests.admin.conftest import REPLIES, found, page_of, short_link
 
 
 @pytest.fixture
@@ -32,10 +32,17 @@ def test_shows_why_replies_failed_and_where(admin_client, fail, session):
 
     assert "&lt;b&gt;no tokens&lt;/b&gt;" in html
     assert "x" * 200 not in html
-    assert f'<a href="{page_of(session)}">{session.pk}</a>' in html
+    assert short_link(session) in html
     assert "<b>no tokens" not in html
     page = admin_client.get(page_of(Reply.objects.get())).content.decode()
     assert "x" * 200 in page
+
+
+def test_are_found_by_their_session(admin_client, fail, session, session_factory):
+    fail()
+
+    assert found(admin_client, REPLIES, str(session.pk)[:8]) == [Reply.objects.get()]
+    assert found(admin_client, REPLIES, str(session_factory().pk)) == []
 
 
 def test_filters_by_status(admin_client, fail):

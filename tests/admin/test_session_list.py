@@ -37,7 +37,7 @@ def agents_named(agent_factory, session_factory):
 
 def row_of(response, session):
     rows = response.content.decode().split("<tr>")
-    return next(row for row in rows if f">{session.pk}</a>" in row)
+    return next(row for row in rows if f'title="{session.pk}"' in row)
 
 
 def test_names_every_state_and_the_time_left(operator, in_every_state):
@@ -55,13 +55,10 @@ def test_names_every_state_and_the_time_left(operator, in_every_state):
 
 
 def test_shows_who_talks_to_whom_and_how_much(operator, session):
-    lifecycle.renew_session(principal=SYSTEM, session_id=session.pk)
-
     row = row_of(operator.get(SESSIONS), session)
 
-    assert f'<td class="field-user_id">{session.user_id}</td>' in row
+    assert f'<span title="{session.user_id}">{str(session.user_id)[:8]}…</span>' in row
     assert '<td class="field-agent_name">Eliza</td>' in row
-    assert '<td class="field-renewal_count">1</td>' in row
     assert '<td class="field-message_count">0</td>' in row
 
 

@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.core.asgi import get_asgi_application
 from django.test import Client
 
+from django_eliza_sessions.services.access import user_id_of
 from tests.conftest import Api
 from tests.openapi.conformance import ConformingClient
 
@@ -33,8 +34,9 @@ def login(db: None) -> Callable[..., Api]:
 
     def make(name: str, **fields: Any) -> Api:
         client = Client()
-        client.force_login(get_user_model().objects.create_user(name, **fields))
-        return Api(client)
+        user = get_user_model().objects.create_user(name, **fields)
+        client.force_login(user)
+        return Api(client, user_id_of(user))
 
     return make
 
@@ -46,17 +48,28 @@ def key_holder(db: None, closed_door: None) -> Api:
 
 
 @pytest.fixture
-def asgi_server(transactional_db: None) -> Iterator[tuple[str, int]]:
+def serve_asgi(transactional_db: None) -> Iterator[Callable[[Any], tuple[str, int]]]:
+    """Serve an ASGI application on a real server; return its host and port."""
+    running = []
+
+    def start(application: Any) -> tuple[str, int]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(application, lifespan="off", ws="none", log_level="warning")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        running.append((server, thread))
+        while not server.started:
+            time.sleep(0.01)
+        return listener.getsockname()
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def asgi_server(serve_asgi: Callable[[Any], tuple[str, int]]) -> tuple[str, int]:
     """The project on a real ASGI server; its host and port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        get_asgi_application(), lifespan="off", ws="none", log_level="warning"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield listener.getsockname()
-    server.should_exit = True
-    thread.join()
+    return serve_asgi(get_asgi_application())

@@ -47,5 +47,5 @@ def test_takes_any_json_object_as_body(api, session):
 
 
 def test_needs_this_many_queries(api, session, django_assert_num_queries):
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         api.delete(f"/{session.pk}")

@@ -58,5 +58,5 @@ def test_is_refused_when_nothing_can_be_extended(api, session_factory, clock):
 
 
 def test_needs_this_many_queries(api, session, django_assert_num_queries):
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         api.post(f"/{session.pk}/renew")

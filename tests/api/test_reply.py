@@ -54,6 +54,25 @@ class TestState:
         state = api.get(f"{place}/{sent['id']}/reply").json()
         assert state["usage"] == {"inputTokens": 3, "outputTokens": None}
 
+    def test_of_one_under_way_has_what_was_said(
+        self, api, prompter, place, django_assert_num_queries
+    ):
+        sent = api.post(place, {"content": "Hello"}).json()
+        for count, word in enumerate(["Hel", "lo"], 1):
+            prompter.say(word)
+            wait_until(lambda count=count: Reply.objects.get().chunk_count == count, word)
+
+        # Session, audit (it is somebody else's), reply with message, chunks.
+        with django_assert_num_queries(4):
+            state = api.get(f"{place}/{sent['id']}/reply").json()
+
+        assert state["status"] == "running"
+        assert state["agentResponse"] == {"text": "Hello", "incomplete": True}
+        prompter.finish()
+        wait_until(lambda: Reply.objects.get().is_finished, "the reply")
+        state = api.get(f"{place}/{sent['id']}/reply").json()
+        assert state["agentResponse"] == {"text": "Hello"}
+
     def test_of_a_failed_one(self, api, agent, place, caplog):
         script(agent, chunks=["Hel"], error="secret")
         api.post(place, {"content": "Hello"})
@@ -85,7 +104,7 @@ class TestState:
 
     def test_of_a_stranger(self, login, closed_door, agent):
         alice, bob = login("alice"), login("bob")
-        body = {"agentId": str(agent.pk), "userId": str(uuid.uuid4())}
+        body = {"agentId": str(agent.pk), "userId": alice.user_id}
         place = f"/{alice.post('', body).json()['sessionId']}/messages"
         message = alice.post(place, HELLO).json()["id"]
         assert alice.get(f"{place}/{message}/reply").status_code == 200
@@ -94,8 +113,8 @@ class TestState:
 
     def test_needs_this_many_queries(self, api, place, django_assert_num_queries):
         sent = api.post(place, HELLO).json()
-        # Session, reply with message, answer.
-        with django_assert_num_queries(3):
+        # Session, audit (it is somebody else's), reply with message, answer.
+        with django_assert_num_queries(4):
             api.get(f"{place}/{sent['id']}/reply")
 
 

@@ -93,7 +93,7 @@ class TestWire:
 
         assert response.status_code == 200
         assert response["Content-Type"] == "text/event-stream"
-        assert response["Cache-Control"] == "no-cache"
+        assert response["Cache-Control"] == "no-store"
         told = "".join(blocks(response))
         message, answer = Message.objects.order_by("created_at")
         user_message = {
@@ -188,6 +188,15 @@ class TestChoosing:
         assert response.status_code == 201
         assert response["Content-Type"] == "application/json"
 
+    @pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+    def test_is_told_to_caches(self, client, session, send, follow, accept):
+        for response in (send({"content": "Hello"}, Accept=accept), follow(Accept=accept)):
+            assert response["Content-Type"] == accept
+            assert "Accept" in response["Vary"].split(", ")
+            b"".join(response)
+        history = client.get(f"{BASE}/{session.pk}/messages")
+        assert "Accept" not in history.get("Vary", "").split(", ")
+
     @pytest.mark.parametrize("body", [{"content": ""}, {"content": "x", "transport": "no"}])
     def test_error_before_the_stream_is_json(self, send, body):
         error_of(send(body, **LISTEN), 400, "InvalidContentError")
@@ -226,12 +235,14 @@ class TestResuming:
     @pytest.mark.parametrize(
         "place", ["x", "-1", "1.0", " ", "1 1", "٣", "1" * 10, "0x1", "1e3"], ids=ascii
     )
-    def test_from_nowhere_is_a_400(self, send, follow, place):
+    @pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+    def test_from_nowhere_is_a_400(self, send, follow, place, accept):
         blocks(send())
-        error = error_of(follow(query={"lastEventId": place}), 400, "InvalidRequestError")
+        response = follow(query={"lastEventId": place}, Accept=accept)
+        error = error_of(response, 400, "InvalidRequestError")
         assert error["context"]["field"] == "lastEventId"
         if place.isascii() and place.strip():
-            error_of(follow(place), 400, "InvalidRequestError")
+            error_of(follow(place, Accept=accept), 400, "InvalidRequestError")
 
     def test_twice_at_the_same_time(self, send, follow, prompter):
         streams = [iter(send()), iter(follow())]

@@ -108,5 +108,5 @@ def test_refuses_auto_renew_that_is_no_boolean(api, session, value):
 
 
 def test_needs_this_many_queries(api, session, django_assert_num_queries):
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         api.patch(f"/{session.pk}/timeout", {"timeoutMinutes": 60})

@@ -31,6 +31,9 @@ def test_backend_must_be_able_to_reply():
 
 def test_backend_has_nothing_to_complain_about_unless_it_says_so():
     assert EchoBackend({}).check() == []
+    assert EchoBackend({"model": "x"}).check() == [
+        "OPTIONS has no use for model; it must be empty."
+    ]
 
 
 def test_echo_says_what_it_hears():

@@ -342,6 +342,32 @@ def test_finds_nothing_wrong(monkeypatch):
     assert LLMBackend(options).check() == []
 
 
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("openai:gpt-5-mini", "Set the `OPENAI_API_KEY` environment variable"),
+        ("nobody:x", "nobody"),
+        ("anthropic:claude-sonnet-4-5", "pydantic-ai-slim[anthropic]"),
+    ],
+    ids=["no key", "unknown provider", "its package is missing"],
+)
+def test_names_what_the_model_lacks(monkeypatch, model, problem):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+
+    [found] = LLMBackend({"model": model}).check()
+
+    assert found.startswith(f"The model {model} cannot be used: ")
+    assert problem in found
+
+
+def test_local_server_needs_no_key(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    options = {"model": "openai-chat:qwen3", "base_url": "http://localhost:8000/v1"}
+
+    assert LLMBackend(options).check() == []
+
+
 def test_names_the_missing_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
 

@@ -1,9 +1,7 @@
 """The released JavaScript client, unmodified, against a real server."""
 
 import json
-import shutil
 import subprocess
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from django_eliza_sessions.models import Session
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import lifecycle
+from tests import npm
 from tests.api.shapes import (
     CREATED_SESSION,
     HISTORY_MESSAGE,
@@ -23,7 +22,7 @@ from tests.api.shapes import (
     USER_MESSAGE,
     assert_timestamp,
 )
-from tests.conftest import need
+from tests.services.race import wait_until
 
 HERE = Path(__file__).parent
 KEY = "client's key"
@@ -32,20 +31,7 @@ USER = "9f8e7d6c-5b4a-4c3d-8e2f-1a0b9c8d7e6f"
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Install the client as locked, once; return the path of Node.js."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    need(node is not None and npm is not None, "needs Node.js and npm")
-    if not (HERE / "node_modules" / "@elizaos" / "api-client").is_dir():
-        installed = subprocess.run(
-            [npm, "ci", "--ignore-scripts"],
-            cwd=HERE,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        need(installed.returncode == 0, f"npm ci failed: {installed.stderr}")
-    return node
+    return npm.install(HERE, "@elizaos/api-client")
 
 
 @pytest.fixture
@@ -97,10 +83,7 @@ def fail(run) -> Callable[..., Any]:
 
 def wait_for_messages(session: Session, count: int) -> None:
     """Let the replies on other threads be stored before their tables go."""
-    until = time.monotonic() + 10
-    while time.monotonic() < until and session.messages.count() < count:
-        time.sleep(0.01)
-    assert session.messages.count() == count
+    wait_until(lambda: session.messages.count() == count, "the replies")
 
 
 class TestEveryMethod:

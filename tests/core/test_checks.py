@@ -4,9 +4,10 @@ import pytest
 from django.core.checks import run_checks
 from django.db import connections
 
-from django_eliza_sessions import checks
+from django_eliza_sessions import checks, webhooks
 from django_eliza_sessions.backends import AgentBackend
 from django_eliza_sessions.backends.echo import EchoBackend
+from django_eliza_sessions.models import WebhookEndpoint
 
 NOT_CALLABLE = "no function"
 
@@ -94,6 +95,28 @@ def test_settings_of_the_tests_are_fine():
             id="dispatcher-not-callable",
         ),
         pytest.param(
+            {"JOB_DISPATCHER": "nowhere.at.all"},
+            "E005",
+            "JOB_DISPATCHER 'nowhere.at.all' cannot be imported",
+            "tasks.dispatch_job",
+            id="job-dispatcher-missing",
+        ),
+        pytest.param(
+            {"MESSAGE_LIMITS": {"caller": "100/fortnight"}},
+            "E002",
+            'MESSAGE_LIMITS"] must map any of caller, address, user, session to rates such '
+            'as "10/minute;100/day": no granularity matched for fortnight',
+            "the default {}",
+            id="unreadable-rate",
+        ),
+        pytest.param(
+            {"LIMITS_REDIS_URL": "localhost:6379"},
+            "E011",
+            "LIMITS_REDIS_URL cannot be used: Redis URL must specify",
+            "redis://host:6379/0",
+            id="no-redis-url",
+        ),
+        pytest.param(
             backend("BrokenBackend"),
             "E006",
             "KeyError: 'model'",
@@ -137,6 +160,43 @@ def test_unreadable_value_in_the_environment(monkeypatch):
     assert error.msg.startswith("ELIZA_SESSIONS_RETENTION_DAYS must be")
 
 
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("nowhere.at_all", "cannot be imported"),
+        (f"{__name__}.NOT_CALLABLE", "cannot be called"),
+    ],
+)
+def test_mapping_of_users(configure, path, problem):
+    configure(USER_ID=path)
+
+    [error] = checks.check_settings()
+
+    assert error.id == "eliza_sessions.E010"
+    assert error.msg.startswith(f"USER_ID {path!r} {problem}")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("ELIZA_SESSIONS_ACESS", "Did you mean ELIZA_SESSIONS_ACCESS?"),
+        (
+            "ELIZA_SESSIONS_SESSION_MAX_DURATION_MINUTES",
+            "Did you mean SESSION_MAX_DURATION_MINUTES?",
+        ),
+        ("ELIZA_SESSIONS_" + 40 * "Q", "Variables are: CLEAR_SESSIONS_ON_SHUTDOWN, "),
+    ],
+)
+def test_variable_that_sets_nothing(monkeypatch, name, hint):
+    monkeypatch.setenv(name, "1")
+
+    [warning] = checks.check_settings()
+
+    assert warning.id == "eliza_sessions.W002"
+    assert name in warning.msg
+    assert warning.hint.startswith(hint)
+
+
 def test_reports_every_mistake_at_once(configure):
     configure(COLOUR="red", SESSION_MIN_TIMEOUT_MINUTES=0, ACCESS="public")
 
@@ -177,6 +237,40 @@ class TestAccess:
         assert checks.check_access() == []
 
 
+@pytest.mark.django_db
+class TestWebhooks:
+    @pytest.fixture
+    def bare(self, monkeypatch):
+        """Pretend that the extra is not installed."""
+        monkeypatch.setattr(webhooks, "is_installed", lambda: False)
+
+    def test_endpoints_need_the_extra(self, bare):
+        assert run_checks(databases=["default"]) == []
+        WebhookEndpoint.objects.create(name="A", url="https://example.com/")
+
+        [error] = run_checks(databases=["default"])
+
+        assert error.id == "eliza_sessions.E009"
+        assert error.is_serious()
+        assert "django-eliza-sessions[webhooks]" in error.hint
+
+    def test_with_the_extra_they_are_fine(self):
+        WebhookEndpoint.objects.create(name="A", url="https://example.com/")
+
+        assert run_checks(databases=["default"]) == []
+
+
+def test_warns_where_rest_framework_is_no_app(settings):
+    settings.INSTALLED_APPS = [
+        app for app in settings.INSTALLED_APPS if app != "rest_framework"
+    ]
+
+    [warning] = checks.check_rest_framework()
+
+    assert warning.id == "eliza_sessions.W003"
+    assert "INSTALLED_APPS" in warning.hint
+
+
 class TestSqlite:
     @pytest.fixture
     def use(self, monkeypatch):
@@ -197,7 +291,9 @@ class TestSqlite:
 
         assert warning.id == "eliza_sessions.W001"
         assert not warning.is_serious()
-        assert "IMMEDIATE" in warning.hint
+        assert "even one user's messages" in warning.msg
+        for option in ("IMMEDIATE", "timeout", "journal_mode=WAL", "synchronous=NORMAL"):
+            assert option in warning.hint
 
     @pytest.mark.parametrize("mode", ["IMMEDIATE", "EXCLUSIVE"])
     def test_other_modes_are_fine(self, use, mode):

@@ -146,6 +146,13 @@ def test_storable_marks_what_cannot_be_stored():
     )
 
 
+def bottomless():
+    value = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
 def metadata_of(size):
     """Return metadata of exactly this many bytes as compact JSON."""
     return {"a": "x" * (size - len('{"a":""}'))}
@@ -182,6 +189,7 @@ class TestCheckMetadata:
             pytest.param({"a": float("inf")}, "must be JSON", id="infinity"),
             pytest.param({"a": float("nan")}, "must be JSON", id="nan"),
             pytest.param({"a": object()}, "must be JSON", id="not-json"),
+            pytest.param({"a": bottomless()}, "must be JSON", id="bottomless"),
         ],
     )
     def test_refuses(self, metadata, problem):

@@ -10,6 +10,7 @@ def test_names_real_tasks():
     assert names == {
         tasks.sweep_sessions.name,
         tasks.recover_replies.name,
+        tasks.recover_jobs.name,
         tasks.purge_sessions.name,
     }
 
@@ -21,4 +22,5 @@ def test_follows_the_settings(configure):
 
     assert schedule["eliza-sessions-sweep"]["schedule"] == 3.0
     assert schedule["eliza-sessions-recover-replies"]["schedule"] == 3.0
+    assert schedule["eliza-sessions-recover-jobs"]["schedule"] == 3.0
     assert schedule["eliza-sessions-purge"]["schedule"] == 120.0

@@ -4,10 +4,8 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,15 +14,11 @@ from typing import Any
 import pytest
 
 from example_project.demo import AGENT_ID
+from example_project.serve import WORKERS
+from tests.servers import free_port
+from tests.services.race import wait_until
 
 ROOT = Path(__file__).parents[2]
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.05)
 
 
 def is_alive(pid: int) -> bool:
@@ -39,8 +33,7 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def __init__(self, directory: Path, **environment: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "serve.log"
         self.environment = {
@@ -49,6 +42,8 @@ class Server:
             "PORT": str(self.port),
             "DATA_DIR": str(directory),
             "ELIZA_SESSIONS_SWEEP_INTERVAL_SECONDS": "1",
+            "ELIZA_SESSIONS_CREATE_LIMITS": "caller=9999/minute",
+            "ELIZA_SESSIONS_MESSAGE_LIMITS": "caller=9999/minute",
         } | environment
 
     def launch(self) -> None:
@@ -80,6 +75,16 @@ class Server:
         return {
             name: int(pid) for name, pid in re.findall(r"(\w+) \(pid (\d+)\)", self.output)
         }
+
+    def kill(self, part: str) -> None:
+        """``kill -9`` a part, and wait until everything runs again."""
+        pid = self.pids[part]
+        os.kill(pid, signal.SIGKILL)
+        if part in WORKERS:
+            wait_until(lambda: self.pids[part] != pid, f"another {part}")
+        else:
+            self.process.wait(60)
+            self.start()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)

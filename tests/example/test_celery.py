@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from tests.conftest import need
-from tests.example.conftest import is_alive, wait_until
+from tests.example.conftest import is_alive
+from tests.services.race import wait_until
 
 
 def with_path(url: str, path: str) -> str:

@@ -10,9 +10,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import socketio
 
 from tests.conftest import need
-from tests.example.conftest import Server, is_alive, wait_until
+from tests.example.conftest import ROOT, Server, is_alive
+from tests.services.race import wait_until
 
 
 def test_answers_the_documented_request(server: Server):
@@ -36,6 +38,8 @@ def test_answers_the_documented_request(server: Server):
     ("path", "content"),
     [
         ("/", "swagger-ui"),
+        ("/chat/", "Chat with Eliza"),
+        ("/static/example_project/chat/main.js", "import"),
         ("/api/docs/", "swagger-ui"),
         ("/api/redoc/", "redoc"),
         ("/api/schema/", "openapi: 3.1.1"),
@@ -44,9 +48,39 @@ def test_answers_the_documented_request(server: Server):
         ("/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css", "swagger-ui"),
     ],
 )
-def test_serves_documentation_and_admin(server: Server, path, content):
+def test_serves_chat_documentation_and_admin(server: Server, path, content):
     with urllib.request.urlopen(server.url + path) as response:
         assert content in response.read().decode()
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The curl commands of a text, in its order."""
+    text = text.replace("\\\n", " ").replace("$ ", "")
+    return [shlex.split(line) for line in text.splitlines() if "curl " in line[:7]]
+
+
+@pytest.mark.parametrize("where", ["banner", "README.md"])
+def test_commands_to_try_work(server: Server, where):
+    need(shutil.which("curl") is not None, "curl is not installed")
+    text = server.output
+    if where != "banner":
+        text = (ROOT / where).read_text().replace("http://localhost:3000", server.url)
+    create, send = (
+        command for command in commands_in(text) if f"{server.port}/" in str(command)
+    )
+
+    def run(command):
+        done = subprocess.run([*command, "--silent"], check=True, capture_output=True)
+        return json.loads(done.stdout)
+
+    session_id = run(create)["sessionId"]
+    sent = run([part.replace("SESSION_ID", session_id) for part in send])
+
+    assert sent["agentResponse"]["text"] == server.answers(session_id)[0]
+
+
+def test_says_where_the_chat_is(server: Server):
+    assert f"Chat   {server.url}/chat/" in server.output
 
 
 def test_documentation_needs_no_other_host(server: Server):
@@ -83,11 +117,39 @@ def test_the_doctor_answers(server: Server):
     assert server.answers(session) == [sent["agentResponse"]["text"]]
 
 
+def test_serves_sockets(server: Server):
+    session_id = server.create_session()
+    with socketio.SimpleClient() as client:
+        client.connect(server.url, transports=["websocket"])
+        client.emit("1", {"channelId": session_id})
+        client.emit("2", {"channelId": session_id, "message": "Hello"})
+        told = []
+        while "messageComplete" not in told:
+            told.append(client.receive(timeout=60)[0])
+    assert told.count("messageBroadcast") == 2
+
+
 def test_an_answer_follows_a_message_without_transport(server: Server):
     session = server.create_session()
     sent = server.call(f"/{session}/messages", {"content": "Hello there"})
     assert "agentResponse" not in sent
     wait_until(lambda: server.answers(session), "the answer")
+
+
+def test_limits_are_those_that_the_documents_advise(make_server):
+    unset = {"ELIZA_SESSIONS_CREATE_LIMITS": "", "ELIZA_SESSIONS_MESSAGE_LIMITS": ""}
+    server = make_server(**unset).start()
+    session_id = server.create_session()
+    for path, limit in (("", "10"), (f"/{session_id}/messages", "100")):
+        request = urllib.request.Request(
+            f"{server.url}/api/messaging/sessions{path}",
+            data=b"{}",
+            headers={"Content-Type": "application/json"},
+        )
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(request)
+        with raised.value as answer:
+            assert (answer.code, answer.headers["RateLimit-Limit"]) == (400, limit)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -140,6 +202,51 @@ def test_refuses_a_port_that_is_taken(make_server, tmp_path):
     assert server.output.startswith("Cannot serve on 127.0.0.1, port")
     assert server.output.count("\n") == 2
     assert not (tmp_path / "db.sqlite3").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"DEBUG": "false"}, "DEBUG is false: set SECRET_KEY to a long random text, and"),
+        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL must be such as postgres://"),
+        (
+            {"DATABASE_URL": "postgres://me:pa55word@127.0.0.1:1/mine"},
+            "The database cannot be used: connection failed: ",
+        ),
+    ],
+    ids=["no secret key", "no URL", "nobody answers"],
+)
+def test_says_in_a_line_what_it_lacks(make_server, environment, said):
+    server = make_server(PYTHONWARNINGS="ignore", **environment)
+    server.launch()
+
+    assert server.process.wait(60) == 1
+
+    assert server.output.startswith(said)
+    assert server.output.count("\n") == 1
+    assert "pa55word" not in server.output
+
+
+def test_ctrl_c_while_it_prepares_leaves_no_traceback(make_server):
+    # Takes connections, and never says a word.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        server = make_server(DATABASE_URL=f"postgres://me@127.0.0.1:{port}/mine")
+        server.launch()
+        with silent.accept()[0]:
+            assert server.stop(signal.SIGINT) == -signal.SIGINT
+    assert server.output == ""
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path):
+    server = Server(tmp_path, DEBUG="", SECRET_KEY="")
+    code = "from django.conf import settings; print(settings.DEBUG, settings.SECRET_KEY)"
+    assert server.shell(code) == "True only-for-local-use"
+
+
+def test_addresses_of_webhooks_are_not_logged(tmp_path):
+    code = "import logging; print(logging.getLogger('httpx2').isEnabledFor(logging.INFO))"
+    assert Server(tmp_path).shell(code) == "False"
 
 
 def test_a_killed_web_process_loses_no_answer(make_server):

@@ -5,7 +5,19 @@ import uuid
 import pytest
 from django.apps import apps
 
-from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
+from django_eliza_sessions.models import (
+    Agent,
+    ApiKey,
+    AuditRecord,
+    Erasure,
+    Event,
+    Message,
+    RateCount,
+    Reply,
+    Session,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 OURS = apps.get_app_config("django_eliza_sessions")
 ID = uuid.UUID("3c90c3cc-0d44-4b50-8888-8dd25736052a")
@@ -15,10 +27,16 @@ ID = uuid.UUID("3c90c3cc-0d44-4b50-8888-8dd25736052a")
     ("row", "name"),
     [
         (Agent(pk=ID, name="Eliza"), f"Eliza ({ID})"),
+        (ApiKey(name="App", prefix="abc"), "App (abc)"),
+        (AuditRecord(actor="user:1", action="session_ended"), "user:1: session_ended"),
+        (Erasure(pk=7), "Erasure 7"),
         (Session(pk=ID), str(ID)),
         (Message(pk=ID), str(ID)),
         (Reply(pk=ID), str(ID)),
         (Event(session_id=ID, sequence=3, kind="ended"), f"{ID} #3: ended"),
+        (RateCount(key="abc/1", count=2), "abc/1: 2"),
+        (WebhookEndpoint(name="Reports"), "Reports"),
+        (WebhookDelivery(session_id=ID, sequence=3), f"{ID} #3"),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
 )

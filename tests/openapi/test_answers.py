@@ -104,8 +104,13 @@ class World:
 
 @pytest.fixture
 def world(
-    clock: Any, agent_factory: Callable[..., Any], session_factory: Callable[..., Any]
+    clock: Any,
+    configure: Callable[..., None],
+    agent_factory: Callable[..., Any],
+    session_factory: Callable[..., Any],
 ) -> World:
+    rates = {"caller": "999/minute"}
+    configure(CREATE_LIMITS=rates, MESSAGE_LIMITS=rates)
     agent = agent_factory(backend_options={"thought": "Somebody!", "actions": ["REPLY"]})
     return World(agent, session_factory(agent_id=agent.pk, metadata={"a": [1, None]}))
 
@@ -145,6 +150,12 @@ def circumstances(
     def reuse_key() -> None:
         world.call("createSession", **{"Idempotency-Key": "7f3a"})
 
+    def use_up_rate() -> None:
+        rates = {"caller": "1/day"}
+        configure(CREATE_LIMITS=rates, MESSAGE_LIMITS=rates)
+        world.call("createSession")
+        world.call("sendSessionMessage")
+
     def queue_before_somebody_impatient() -> None:
         world.send()
         configure(HTTP_WAIT_SECONDS=1)
@@ -155,6 +166,8 @@ def circumstances(
 
     special = {
         ("cancelMessageReply", 200): world.send,
+        ("createSession", 429): use_up_rate,
+        ("sendSessionMessage", 429): use_up_rate,
         ("sendSessionMessage", 202): queue_before_somebody_impatient,
         ("sendSessionMessage", 409): queue_before_somebody_polite,
         ("renewSession", 422): reach_maximum,

@@ -9,12 +9,12 @@ ROOT = Path(__file__).parents[2]
 BLOCK = """
 import sys
 
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("celery", "kombu", "drf_spectacular_sidecar"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+MISSING = (
+    *("celery", "kombu", "drf_spectacular_sidecar", "httpx2"),
+    *("socketio", "standardwebhooks"),
+)
 
-sys.meta_path.insert(0, Blocked())
+sys.modules.update(dict.fromkeys(MISSING))  # None: they are not there.
 
 from django.conf import settings
 
@@ -64,10 +64,24 @@ sent = client.post(
 )
 print(sent.status_code, sent.json()["agentResponse"]["text"])
 """
+ERASURE = """
+call_command("eliza_sessions_erase", user=body["userId"], yes=True)
+print(Agent.objects.get().sessions.count(), "left")
+"""
 CHECK = """
 from django.core.management import call_command
 
 call_command("check")
+"""
+ENDPOINT = """
+from django.core.management import call_command
+
+call_command("migrate", verbosity=0)
+
+from django_eliza_sessions.models import WebhookEndpoint
+
+WebhookEndpoint.objects.create(name="Reports", url="https://example.com/")
+call_command("migrate", verbosity=0, skip_checks=False)
 """
 
 
@@ -95,6 +109,12 @@ def test_works():
     assert finished.stdout.splitlines()[-1:] == ["201 Hello"], finished.stderr
 
 
+def test_erases_without_an_admin_too():
+    finished = run(CONVERSATION + ERASURE, {})
+
+    assert finished.stdout.splitlines()[-1:] == ["0 left"], finished.stderr
+
+
 def test_names_the_missing_extra():
     dispatcher = "django_eliza_sessions.tasks.dispatch_reply"
 
@@ -103,3 +123,20 @@ def test_names_the_missing_extra():
     assert finished.returncode != 0
     assert "eliza_sessions.E005" in finished.stderr
     assert "django-eliza-sessions[celery]" in finished.stderr
+
+
+def test_names_the_missing_extra_for_sockets():
+    finished = run(CHECK, {"REALTIME_REDIS_URL": "redis://localhost"})
+    assert "eliza_sessions.E008" in finished.stderr
+    assert "django-eliza-sessions[realtime]" in finished.stderr
+
+    finished = run("from django_eliza_sessions.realtime import with_sockets", {})
+    assert "pip install 'django-eliza-sessions[realtime]'" in finished.stderr
+
+
+def test_names_the_extra_that_endpoints_need():
+    finished = run(ENDPOINT, {})
+
+    assert finished.returncode != 0
+    assert "eliza_sessions.E009" in finished.stderr
+    assert "django-eliza-sessions[webhooks]" in finished.stderr

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,28 @@ from django_eliza_sessions import exceptions, signals
 from django_eliza_sessions.backends import eliza_server, llm
 from django_eliza_sessions.conf import SETTINGS
 from django_eliza_sessions.services import (
+    access,
     answering,
+    audit,
+    deliveries,
+    endpoints,
+    erasure,
+    export,
     history,
+    holds,
+    keys,
     lifecycle,
+    limits,
     lookup,
     messages,
     overview,
+    relay,
     replies,
     sweep,
+    users,
     watching,
 )
+from django_eliza_sessions.webhooks import TYPES
 
 ROOT = Path(__file__).parents[2]
 DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
@@ -49,7 +63,7 @@ def test_no_setting_is_documented_that_is_not_there():
 
 
 def test_every_check_is_documented():
-    source = (PACKAGE / "checks.py").read_text()
+    source = "".join(path.read_text() for path in (PACKAGE / "checks").glob("*.py"))
     ids = set(re.findall(r'"(eliza_sessions\.[EW]\d+)"', source))
     assert ids == {name for name in _first_cells("settings.md") if "." in name}
 
@@ -78,8 +92,21 @@ def test_the_services_named_exist():
     modules = {
         m.__name__.rpartition(".")[2]: m
         for m in (
-            *(answering, history, lifecycle, lookup, messages, overview, replies, sweep),
-            watching,
+            *(
+                access,
+                keys,
+                answering,
+                audit,
+                deliveries,
+                endpoints,
+                history,
+                lifecycle,
+                limits,
+                lookup,
+                messages,
+            ),
+            *(overview, relay, replies, sweep, watching),
+            *(erasure, export, holds, users),
         )
     }
     for line in DOCS["reference.md"].splitlines():
@@ -93,6 +120,33 @@ def test_the_services_named_exist():
 def test_every_option_of_a_backend_is_documented(backend):
     named = re.findall(r"`(\w+)`", DOCS["backends.md"])
     assert backend.DEFAULTS.keys() <= set(named)
+
+
+def test_every_type_of_webhook_is_documented():
+    types = [name for name in _first_cells("webhooks.md") if "." in name]
+    assert types == [*TYPES.values(), "webhook.test"]
+
+
+def test_the_house_is_as_drawn():
+    """README's picture has what ``ls`` has, in the order of the import contract."""
+    readme = (ROOT / "README.md").read_text()
+    lines = re.findall(r"^  ((?:[a-z_]+(?:/|\.py) *)+)", readme, re.MULTILINE)
+    floors = {name: i for i, line in enumerate(lines) for name in line.split()}
+    found = {
+        path.name + "/" * path.is_dir()
+        for path in PACKAGE.iterdir()
+        if path.name not in ("__init__.py", "__pycache__", "py.typed")
+    }
+    assert floors.keys() == found
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(c for c in contracts["contracts"] if c["id"] == "layers")["layers"]
+    drawn = [
+        {floors.get(f"{name}/", floors.get(f"{name}.py")) for name in layer.split(" | ")}
+        for layer in layers
+    ]
+    for upper, lower in pairwise(drawn):
+        assert max(upper) < min(lower)
 
 
 def test_links_between_documents_lead_somewhere():

@@ -41,8 +41,8 @@ def meanwhile(job: Callable[[], Any]) -> Iterator[Future[Any]]:
         yield pool.submit(run)
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 20
+def wait_until(condition: Callable[[], object], what: str, *, pause: float = 0.01) -> None:
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.01)
+        time.sleep(pause)

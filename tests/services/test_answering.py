@@ -150,7 +150,7 @@ class TestAnswering:
         # Taking it: savepoint, update, release, read with message, session and agent.
         # The history. Completing it: savepoint, session, update, answer, session,
         # the next one, release.
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(13):
             answer(reply)
 
 
@@ -282,7 +282,7 @@ class TestRequest:
         agent.save()
         reply = send(session, "Echo!")
 
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             assert answer(reply).content == "Echo!"
 
 

@@ -87,6 +87,7 @@ def test_announces(
 
 
 def test_query_count(session, django_assert_num_queries):
-    # Savepoint, session with agent, its unfinished replies, update, events, release.
-    with django_assert_num_queries(6):
+    # Savepoint, session with agent, its unfinished replies, update, events, audit,
+    # release.
+    with django_assert_num_queries(7):
         end_session(principal=SYSTEM, session_id=session.pk)

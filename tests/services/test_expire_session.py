@@ -47,6 +47,7 @@ def test_sweep_has_nothing_to_add(session, clock):
 
 
 def test_query_count(session, django_assert_num_queries):
-    # Savepoint, session with agent, its unfinished replies, update, event, release.
-    with django_assert_num_queries(6):
+    # Savepoint, session with agent, its unfinished replies, update, event, audit,
+    # release.
+    with django_assert_num_queries(7):
         expire_session(principal=SYSTEM, session_id=session.pk)

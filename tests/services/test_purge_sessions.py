@@ -4,7 +4,7 @@ import pytest
 
 from django_eliza_sessions.models import Event, Message, Reply, Session
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services import sweep
+from django_eliza_sessions.services import ending, retention
 from django_eliza_sessions.services.lifecycle import end_session
 from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.sweep import purge_sessions, sweep_sessions
@@ -18,8 +18,8 @@ def test_keeps_everything_unless_asked(session, clock, django_assert_num_queries
     end_session(principal=SYSTEM, session_id=session.pk)
     clock.shift(1000 * DAY)
 
-    # The idempotency keys.
-    with django_assert_num_queries(1):
+    # Idempotency keys, counts, whether there are past events, and what agents say.
+    with django_assert_num_queries(4):
         assert purge_sessions() == 0
 
 
@@ -73,10 +73,10 @@ def test_takes_everything_of_the_session_along(session, agent, clock, configure)
 
 def test_works_in_batches(session_factory, clock, configure, monkeypatch):
     configure(RETENTION_DAYS=1)
-    monkeypatch.setattr(sweep, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCH", 2)
     for _ in range(5):
         session_factory()
-    sweep.end_all_sessions()
+    ending.end_all_sessions()
     clock.shift(2 * DAY)
 
     assert purge_sessions() == 5
@@ -90,10 +90,12 @@ def test_query_count_does_not_grow(
     for _ in range(count):
         session = session_factory()
         send_message(principal=SYSTEM, session_id=session.pk, content="Hello")
-    sweep.end_all_sessions()
+    ending.end_all_sessions()
     clock.shift(2 * DAY)
 
-    # Old idempotency keys; savepoint, sessions, what Django collects (sessions, messages,
-    # replies twice), seven deletions, release; then an empty batch of three.
-    with django_assert_num_queries(18):
+    # Old idempotency keys and counts, past events, what agents say; savepoint, sessions;
+    # of each of seven tables the rows, locked, and where there are any their deletion, for
+    # which Django collects what refers to them; audit; release; then an empty batch of
+    # three.
+    with django_assert_num_queries(34):
         assert purge_sessions() == count

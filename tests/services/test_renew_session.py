@@ -71,6 +71,6 @@ def test_announces(session, received, django_capture_on_commit_callbacks):
 
 
 def test_query_count(session, django_assert_num_queries):
-    # Savepoint, session with agent, update, release.
-    with django_assert_num_queries(4):
+    # Savepoint, session with agent, update, audit, release.
+    with django_assert_num_queries(5):
         renew(session)

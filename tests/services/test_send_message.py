@@ -203,11 +203,11 @@ class TestTransport:
 class TestQueryCount:
     def test_websocket(self, session, django_assert_num_queries):
         # Savepoint, session with agent, message, session, reply, release.
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             send(session)
 
     def test_http(self, session, django_assert_num_queries):
         # Those; taking the reply: savepoint, update, release; the history; completing
         # it: savepoint, session, update, answer, session, the next reply, release.
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(19):
             send(session, transport="http")

@@ -6,6 +6,7 @@ from django_eliza_sessions.backends import Turn
 from django_eliza_sessions.exceptions import MessageSendError
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import messages
+from django_eliza_sessions.services.answering import answer_reply
 from django_eliza_sessions.testing.backends import ScriptedBackend
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,3 +35,21 @@ def test_is_told_what_was_cut_short(agent, session):
         Turn(is_agent=False, content="Three"),
         Turn(is_agent=True, content="Four"),
     )
+
+
+def test_of_messages_that_waited_has_each_answer_after_its_question(
+    agent, session, configure
+):
+    configure(REPLY_DISPATCHER="tests.services.conftest.remember")
+    replies = [
+        messages.send_message(
+            principal=SYSTEM, session_id=session.pk, content=content
+        ).reply
+        for content in ("One", "Two", "Three")
+    ]
+
+    for reply in replies:
+        answer_reply(reply_id=reply.pk)
+
+    told = [turn.content for turn in ScriptedBackend.requests[-1].history]
+    assert told == ["One", "Scripted.", "Two", "Scripted."]

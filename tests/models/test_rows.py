@@ -1,0 +1,173 @@
+"""Single rows, read and written as QuerySets would."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+
+from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
+from django_eliza_sessions.models.rows import (
+    fetch_row,
+    fetch_rows,
+    insert_rows,
+    update_row,
+    update_row_if,
+)
+from tests.conftest import NOON
+from tests.services.race import meanwhile, wait_until
+
+pytestmark = pytest.mark.django_db
+TEXTS = ["", "plain", "é 😀 %s '\"\\", "x" * 4000]
+VALUES = [{}, {"b": 1e20, "a": [10**30, None, True]}, {"%s": ["😀"]}]
+
+
+def message(session, **fields):
+    return Message(
+        **{
+            "session": session,
+            "author_id": session.user_id,
+            "is_agent": False,
+            "content": "Hello",
+            "created_at": NOON,
+        }
+        | fields
+    )
+
+
+def values(row):
+    return {
+        field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields
+    }
+
+
+def same(row):
+    """Compare what is stored with what QuerySets read, and return it."""
+    stored = type(row)._default_manager.get(pk=row.pk)
+    assert values(stored) == values(row)
+    assert [type(value) for value in values(stored).values()] == [
+        type(value) for value in values(row).values()
+    ]
+    return stored
+
+
+class TestInserting:
+    @pytest.mark.parametrize("content", TEXTS)
+    @pytest.mark.parametrize("metadata", VALUES)
+    def test_stores_every_field(self, session, content, metadata):
+        row = message(session, content=content, metadata=metadata)
+
+        insert_rows([row])
+
+        assert same(row) == row
+        assert row._state.adding is False
+
+    def test_stores_several_at_once(self, session, django_assert_num_queries):
+        events = [
+            Event(session=session, sequence=number, kind="message", created_at=NOON)
+            for number in range(2, 5)
+        ]
+        with django_assert_num_queries(1):
+            insert_rows(events)
+
+        assert list(session.events.values_list("sequence", flat=True)) == [1, 2, 3, 4]
+
+
+class TestUpdating:
+    def test_writes_only_the_fields_named(self, session):
+        session.metadata, session.renewal_count = {"a": [1]}, 7
+
+        update_row(session, "metadata")
+
+        stored = Session.objects.get()
+        assert (stored.metadata, stored.renewal_count) == ({"a": [1]}, 0)
+
+    def test_leaves_other_rows_alone(self, session_factory):
+        one, other = session_factory(), session_factory()
+        one.renewal_count = 7
+
+        update_row(one, "renewal_count")
+
+        assert same(one).renewal_count == 7
+        assert same(other).renewal_count == 0
+
+    def test_writes_if_the_row_is_as_expected(self, session):
+        later = NOON + timedelta(minutes=1)
+        changed = update_row_if(session, {"renewal_count": 0}, {"last_activity_at": later})
+
+        assert changed is True
+        assert same(session).last_activity_at == later
+
+    @pytest.mark.parametrize(
+        ("expected", "also"),
+        [({"renewal_count": 1}, ""), ({"renewal_count": 0}, "AND t0.renewal_count > 0")],
+    )
+    def test_writes_nothing_if_it_is_not(self, session, expected, also):
+        changed = update_row_if(session, expected, {"renewal_count": 9}, also=also)
+
+        assert changed is False
+        assert same(session).renewal_count == 0
+
+
+class TestFetching:
+    def test_returns_what_a_queryset_would(self, session):
+        update = {"metadata": {"b": 1e20, "a": "é"}, "warned_for": NOON}
+        Session.objects.update(**update)
+
+        assert same(fetch_row(Session, id=session.pk)) == session
+
+    def test_follows_foreign_keys(self, session, django_assert_num_queries):
+        row = message(session)
+        insert_rows([row])
+        reply = Reply(session=session, message=row, created_at=NOON, lease_until=NOON)
+        insert_rows([reply])
+
+        with django_assert_num_queries(1):
+            reply = fetch_row(Reply, "message", "session", "session__agent", message=row.pk)
+            assert reply.message == row
+            assert reply.session.agent == session.agent
+
+        for each in (reply, reply.message, reply.session, reply.session.agent):
+            same(each)
+
+    def test_returns_nothing_where_nothing_matches(self, session):
+        assert fetch_row(Session, id=uuid.uuid4()) is None
+        assert fetch_row(Session, id=session.pk, owner="somebody else") is None
+
+    def test_returns_many_as_asked(self, session):
+        insert_rows(
+            [
+                message(session, created_at=NOON + timedelta(seconds=n), content=f"{n}")
+                for n in range(5)
+            ]
+        )
+
+        rows = fetch_rows(
+            Message,
+            session=session.pk,
+            also="AND t0.created_at < %s ORDER BY t0.created_at DESC LIMIT 2",
+            values={"created_at": NOON + timedelta(seconds=4)},
+        )
+
+        assert [row.content for row in rows] == ["3", "2"]
+
+    @pytest.mark.postgresql
+    @pytest.mark.django_db(transaction=True)
+    def test_holds_the_row_and_only_that(self, session):
+        is_held = threading.Event()
+
+        def change():
+            assert is_held.wait(20)
+            Agent.objects.update(name="Free")
+            with transaction.atomic():
+                return fetch_row(Session, lock=True, id=session.pk).renewal_count
+
+        with meanwhile(change) as count, transaction.atomic():
+            held = fetch_row(Session, "agent", lock=True, id=session.pk)
+            is_held.set()
+            wait_until(lambda: Agent.objects.get().name == "Free", "the agent")
+            held.renewal_count = 5
+            update_row(held, "renewal_count")
+
+        assert count.result() == 5
