@@ -1,13 +1,14 @@
-"""A backend that says what time it is, so that a client can tell how late it hears it."""
+"""Who answers in the benchmarks, if anybody."""
 
 import time
 from collections.abc import Iterator
+from uuid import UUID
 
 from django_eliza_sessions.backends import AgentBackend, AgentReply, ReplyRequest
 
 
 class ClockBackend(AgentBackend):
-    """Says the time again and again."""
+    """Says the time again and again, so that a client can tell how late it hears it."""
 
     def reply(self, request: ReplyRequest) -> AgentReply:
         """Say it once."""
@@ -19,3 +20,7 @@ class ClockBackend(AgentBackend):
             time.sleep(request.options["seconds"])
             yield f"{time.time()} "
         yield AgentReply(text="")
+
+
+def dispatch_to_nobody(reply_id: UUID) -> None:
+    """Leave a reply in the queue."""
