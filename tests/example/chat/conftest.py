@@ -99,6 +99,11 @@ class Chat:
         return self.page.get_by_role("status")
 
     def say(self, text: str) -> None:
+        """Send a text once it can be sent."""
+        expect(self.button("Send")).to_be_visible()
+        self.enter(text)
+
+    def enter(self, text: str) -> None:
         self.box.fill(text)
         self.box.press("Enter")
 

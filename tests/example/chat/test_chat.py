@@ -5,7 +5,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.example.chat.conftest import WATCH
 
@@ -72,7 +72,7 @@ def test_an_answer_appears_word_by_word(chat):
     chat.page.evaluate(WATCH)
     chat.say(text)
     expect(chat.texts.last).to_contain_text("slowly one")
-    chat.say("impatient")
+    chat.enter("impatient")
     expect(chat.page.get_by_role("alert")).to_contain_text("still answering")
     expect(chat.box).to_have_value("impatient")
 
@@ -197,9 +197,35 @@ def test_stopping_an_answer(chat):
 def test_an_agent_that_fails(chat):
     chat.say("do fail")
     expect(chat.notes).to_have_text("The agent failed to answer.")
-    expect(chat.button("Send")).to_be_visible()  # Its end may be told by two ways.
     chat.say("next")
     expect(chat.texts).to_have_text(["do fail", "do fail", "next", "next"])
+
+
+def test_a_late_history_does_not_hide_why_a_reply_failed(open_chat):
+    chat = open_chat()
+    held = []
+
+    def hold(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(
+            lambda text: (
+                held.append((socket, text)) if "room_joined" in text else socket.send(text)
+            )
+        )
+
+    chat.page.route_web_socket("**/socket.io/**", hold)
+    chat.page.reload()
+    chat.start()
+    chat.say("do fail")
+    expect(chat.notes).to_have_text("The agent failed to answer.")
+
+    with chat.page.expect_response("**/messages"):  # It catches up now.
+        for socket, text in held:
+            socket.send(text)
+
+    chat.say("next")
+    expect(chat.texts).to_have_text(["do fail", "do fail", "next", "next"])
+    expect(chat.notes).to_have_text("The agent failed to answer.")
 
 
 def test_a_server_that_is_killed(open_chat, make_server):

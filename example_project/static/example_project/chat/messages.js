@@ -51,7 +51,9 @@ export class MessageList {
       element.dataset.at = Date.parse(message.createdAt);
       setTime(element, new Date(message.createdAt));
       setText(element, message.content);
-      if (message.metadata?.incomplete) setNote(element, "Incomplete.");
+      // Why it failed says more.
+      const isExplained = "failed" in element.dataset;
+      if (message.metadata?.incomplete && !isExplained) setNote(element, "Incomplete.");
       this.#place(element);
       if (isNews && message.isAgent && !wasWhole) {
         this.announce(`${this.agentName}: ${message.content}`);
