@@ -13,7 +13,7 @@ from tests.admin.test_browser import CHROMIUM, FLAGS
 from tests.conftest import need
 from tests.example.conftest import ROOT
 
-PAGES = ["/chat/", "/admin/login/", "/api/docs/", "/api/redoc/", "/nowhere/"]
+PAGES = ["/chat/", "/admin/login/", "/api/docs/", "/api/redoc/"]
 API = ["/api/messaging/sessions", "/api/messaging/sessions/health"]
 
 
@@ -111,15 +111,18 @@ def test_deployed_it_passes_every_check(tmp_path):
     assert "(2 silenced)" in finished.stdout
 
 
-def test_deployed_it_wants_https(tmp_path):
+def test_deployed_it_wants_https_and_keeps_to_its_policy(tmp_path):
     asked = (
         "import django; django.setup(); from django.test import Client;"
         "plain = Client().get('/chat/', headers={'Host': 'example.com'});"
         "safe = Client().get('/chat/', headers={'Host': 'example.com'}, secure=True);"
-        "print(plain.url, safe['Strict-Transport-Security'], safe.cookies['csrftoken'])"
+        "print(plain.url, safe['Strict-Transport-Security'], safe.cookies['csrftoken']);"
+        "lost = Client().get('/nowhere/', headers={'Host': 'example.com'}, secure=True);"
+        "print(lost.status_code, lost['Content-Security-Policy'])"
     )
     env = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'example_project.settings';"
     finished = deployed(tmp_path, "-c", env + asked)
     told = finished.stdout
     assert told.startswith("https://example.com/chat/ max-age=31536000"), finished.stderr
     assert "Secure" in told
+    assert "404 default-src 'self';" in told
