@@ -77,13 +77,17 @@ class _Part:
     link: "models.ForeignKey[Any, Any] | None"
 
 
+#: The place of a value in a row, what makes it Python's, and the column it stands in.
+Converter = tuple[int, Callable[..., Any], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Select:
-    """A statement that reads rows, with those that they refer to."""
+    """A statement that returns rows, with those that they refer to."""
 
     sql: str
     parts: list[_Part]
-    converters: list[tuple[int, Callable[..., Any], Any]]
+    converters: list[Converter]
 
     def read(self, row: Sequence[Any]) -> Any:
         """Return the instance that a row of the answer is."""
@@ -109,12 +113,11 @@ def select_sql(
     strength: str,
 ) -> Select:
     """Return what reads rows; ``strength`` is how it locks them, if it does."""
-    compiler = model._default_manager.all().query.get_compiler(connection=connection)
     parts = [_Part(model, 0, 0, None)]
     tables = f"{_quote(model._meta.db_table)} t0"
     paths = ["", *related]
     columns: list[str] = []
-    converters: list[tuple[int, Callable[..., Any], Any]] = []
+    converters: list[Converter] = []
     for number, path in enumerate(paths):
         if path:
             parent = paths.index(path.rpartition("__")[0])
@@ -124,17 +127,7 @@ def select_sql(
                 f" JOIN {_quote(link.related_model._meta.db_table)} t{number} "
                 f"ON t{number}.id = t{parent}.{_quote(link.column)}"
             )
-        for field in parts[number].model._meta.concrete_fields:
-            column = field.get_col(field.model._meta.db_table)
-            converters += [
-                (len(columns), convert, column)
-                for convert in (
-                    *connection.ops.get_db_converters(column),
-                    *column.get_db_converters(connection),
-                )
-            ]
-            name = f"t{number}.{_quote(field.column)}"
-            columns.append(field.select_format(compiler, name, ())[0])
+        _add_columns(parts[number].model, f"t{number}.", columns, converters)
     sql = (
         f"SELECT {', '.join(columns)} FROM {tables} "
         f"WHERE {' AND '.join(_equations(model, where, 't0.'))} {also}"
@@ -142,3 +135,34 @@ def select_sql(
     if strength and connection.features.has_select_for_no_key_update:
         sql += f" FOR {strength} OF t0"
     return Select(sql, parts, converters)
+
+
+def returning(model: type[models.Model], sql: str) -> Select:
+    """Return a statement that changes rows of a model as one that returns them, too."""
+    columns: list[str] = []
+    converters: list[Converter] = []
+    # SQLite knows no alias here.
+    _add_columns(model, "", columns, converters)
+    return Select(
+        f"{sql} RETURNING {', '.join(columns)}", [_Part(model, 0, 0, None)], converters
+    )
+
+
+def _add_columns(
+    model: type[models.Model],
+    prefix: str,
+    columns: list[str],
+    converters: list[Converter],
+) -> None:
+    compiler = model._default_manager.all().query.get_compiler(connection=connection)
+    for field in model._meta.concrete_fields:
+        column = field.get_col(model._meta.db_table)
+        converters += [
+            (len(columns), convert, column)
+            for convert in (
+                *connection.ops.get_db_converters(column),
+                *column.get_db_converters(connection),
+            )
+        ]
+        name = prefix + _quote(field.column)
+        columns.append(field.select_format(compiler, name, ())[0])

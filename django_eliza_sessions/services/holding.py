@@ -30,7 +30,6 @@ from django_eliza_sessions.services.dispatch import dispatch_reply
 from django_eliza_sessions.services.outbox import record_events
 from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
 from django_eliza_sessions.services.transitions import (
-    ACTIVITY_FIELDS,
     next_event,
     record_activity,
 )
@@ -126,8 +125,6 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
             input_tokens=answer.input_tokens,
             output_tokens=answer.output_tokens,
         )
-        if session.auto_renew and now - session.last_activity_at >= LONG:
-            record_activity(session, now)
         message, event = append_message(
             session,
             now,
@@ -138,7 +135,10 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
             metadata=answer.metadata(),
         )
         record_events([event, _end(reply, session, now)])
-        update_row(session, *ACTIVITY_FIELDS, *MESSAGE_FIELDS)
+        if session.auto_renew and now - session.last_activity_at >= LONG:
+            record_activity(session, now, *MESSAGE_FIELDS)
+        else:
+            update_row(session, *MESSAGE_FIELDS)
         dispatch_next(reply)
     return message
 

@@ -1,7 +1,8 @@
 """The life of one session (contract, "Lifetime").
 
 Every change happens under the lock of the session's row, and the clock is read once
-the lock is held: whoever waited for it decides by the time it got it.
+the lock is held, or is known to be free: whoever waited for it decides by the time it
+got it.
 """
 
 from collections.abc import Mapping
@@ -17,12 +18,12 @@ from django_eliza_sessions.exceptions import (
     PermissionDeniedError,
     SessionCreationError,
     SessionExpiredError,
-    SessionRenewalError,
 )
 from django_eliza_sessions.models import Agent, Event, Session
 from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, transitions
+from django_eliza_sessions.services.activity import touch_if_free, touch_in_turn
 from django_eliza_sessions.services.agents import keep_agent
 from django_eliza_sessions.services.audit import Action, record
 from django_eliza_sessions.services.ending import end_locked
@@ -35,6 +36,7 @@ from django_eliza_sessions.services.lookup import (
 from django_eliza_sessions.services.outbox import record_events
 from django_eliza_sessions.services.room import make_room
 from django_eliza_sessions.services.tombstones import digests_of, insert_session
+from django_eliza_sessions.services.transitions import announce_renewal
 from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides
 from django_eliza_sessions.wire import timestamp
 
@@ -121,19 +123,11 @@ def renew_session(*, principal: Principal, session_id: UUID) -> Session:
         SessionRenewalError: It already lasts until its maximum duration.
     """
     with transaction.atomic():
-        session, now = lock_session(principal=principal, session_id=session_id)
-        if session.is_at_hard_deadline:
-            raise SessionRenewalError(
-                "The session already lasts until its maximum duration of "
-                f"{session.max_duration_minutes} minutes.",
-                session_id=str(session_id),
-                expires_at=session.expires_at,
-                max_duration_minutes=session.max_duration_minutes,
-            )
-        session.last_activity_at = now
-        transitions.renew(session, now)
-        update_row(session, *transitions.ACTIVITY_FIELDS)
+        session = touch_if_free(
+            principal=principal, session_id=session_id, by_hand=True
+        ) or touch_in_turn(principal=principal, session_id=session_id, by_hand=True)
         record(Action.SESSION_RENEWED, session_id=session_id, actor=principal.id)
+        announce_renewal(session)
     return session
 
 
@@ -144,10 +138,14 @@ def record_heartbeat(*, principal: Principal, session_id: UUID) -> Session:
         SessionNotFoundError: There is none that the caller may see, or it was ended.
         SessionExpiredError: Its deadline has passed.
     """
-    with transaction.atomic():
-        session, now = lock_session(principal=principal, session_id=session_id)
-        transitions.record_activity(session, now)
-        update_row(session, *transitions.ACTIVITY_FIELDS)
+    session = touch_if_free(principal=principal, session_id=session_id, by_hand=False)
+    if session is None:
+        with transaction.atomic():
+            session = touch_in_turn(
+                principal=principal, session_id=session_id, by_hand=False
+            )
+    if session.renewed_at == session.last_activity_at and session.auto_renew:
+        announce_renewal(session)
     return session
 
 

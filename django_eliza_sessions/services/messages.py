@@ -21,7 +21,6 @@ from django_eliza_sessions.exceptions import (
     quote,
 )
 from django_eliza_sessions.models import Agent, Message, Reply, Session
-from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import answering, replies
 from django_eliza_sessions.services.agents import check_enabled
@@ -30,7 +29,7 @@ from django_eliza_sessions.services.idempotency import own_key, recognise, remem
 from django_eliza_sessions.services.lookup import lock_session
 from django_eliza_sessions.services.outbox import record_events
 from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
-from django_eliza_sessions.services.transitions import ACTIVITY_FIELDS, record_activity
+from django_eliza_sessions.services.transitions import record_activity
 
 
 class Transport(StrEnum):
@@ -166,11 +165,10 @@ def _store_message(
     """Store a message and the job of answering it; tell whether it renewed the session."""
     check_enabled(session.agent, session.agent_id)
     _make_way(session)
-    was_renewed = record_activity(session, now)
     message, event = append_message(
         session, now, author_id=session.user_id, is_agent=False, **fields
     )
-    update_row(session, *ACTIVITY_FIELDS, *MESSAGE_FIELDS)
+    was_renewed = record_activity(session, now, *MESSAGE_FIELDS)
     record_events([event])
     replies.open_reply(message, dispatch=wanted != Transport.HTTP)
     return message, was_renewed

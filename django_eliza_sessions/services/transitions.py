@@ -1,7 +1,7 @@
-"""What can change about a session: each function changes a locked row, unsaved.
+"""What can change about a session.
 
-The caller saves the fields named beside them, in the same transaction as the events
-they return.
+Each function but ``record_activity`` changes a locked row, unsaved; the caller saves the
+fields named here, in the same transaction as the events they return.
 """
 
 from datetime import datetime
@@ -9,12 +9,12 @@ from uuid import UUID
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.models import Event, Session
+from django_eliza_sessions.models.activity import ACTIVITY_FIELDS, store_activity
 from django_eliza_sessions.services.announce import announce
 from django_eliza_sessions.timeouts import TimeoutConfig
 
 CONFIG_FIELDS = tuple(TimeoutConfig.__dataclass_fields__)
 DEADLINE_FIELDS = ("expires_at", "warns_at", "sweep_at")
-ACTIVITY_FIELDS = ("last_activity_at", "renewed_at", "renewal_count", *DEADLINE_FIELDS)
 CLOSING_FIELDS = ("expires_at", "sweep_at", "closed_at", "close_reason", "last_sequence")
 WARNING_FIELDS = ("sweep_at", "warned_for", "last_sequence")
 
@@ -41,21 +41,28 @@ def next_due_at(session: Session) -> datetime:
     return min(session.warns_at, session.expires_at)
 
 
-def renew(session: Session, now: datetime) -> None:
-    """Move the anchor to the present, which re-arms the warning."""
-    session.renewed_at = now
-    session.renewal_count += 1
-    configure(session, session.timeout_config)
+def record_activity(session: Session, now: datetime, *also: str) -> bool:
+    """Store a sign of life in a locked live session; return whether it renewed it.
+
+    Args:
+        session: Gets what was stored.
+        now: The moment of the activity.
+        also: Fields of the session to store with it.
+    """
+    count = session.renewal_count
+    values = {name: getattr(session, name) for name in also}
+    stored = store_activity(session.pk, now, values=values)
+    for field in ACTIVITY_FIELDS if stored else ():
+        setattr(session, field, getattr(stored, field))
+    was_renewed = session.renewal_count > count
+    if was_renewed:
+        announce_renewal(session)
+    return was_renewed
+
+
+def announce_renewal(session: Session) -> None:
+    """Tell whoever listens, once it is certain."""
     announce(signals.session_renewed, session, session=session)
-
-
-def record_activity(session: Session, now: datetime) -> bool:
-    """Note a sign of life; return whether it renewed the session."""
-    session.last_activity_at = now
-    if not session.auto_renew or session.is_at_hard_deadline:
-        return False
-    renew(session, now)
-    return True
 
 
 def warn(session: Session, now: datetime) -> Event:

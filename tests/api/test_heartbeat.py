@@ -1,5 +1,7 @@
 """POST /api/messaging/sessions/{sessionId}/heartbeat."""
 
+from django.db import connection
+
 from tests.api.shapes import SESSION_INFO
 from tests.conftest import minutes
 
@@ -35,5 +37,6 @@ def test_adds_nothing_at_the_maximum_duration(api, session_factory, clock):
 
 
 def test_needs_this_many_queries(api, session, django_assert_num_queries):
-    with django_assert_num_queries(4):
+    # SQLite cannot tell what is locked: savepoint, session, update, release.
+    with django_assert_num_queries(1 if connection.vendor == "postgresql" else 4):
         api.post(f"/{session.pk}/heartbeat")

@@ -31,7 +31,7 @@ def test_all_api_tests_pass_in_a_project_with_its_own_ways():
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout[-5000:] + finished.stderr

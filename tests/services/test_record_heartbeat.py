@@ -1,6 +1,7 @@
 """A sign of life."""
 
 import pytest
+from django.db import connection
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.principals import SYSTEM
@@ -67,5 +68,6 @@ def test_keeps_alive_until_the_maximum_duration(session_factory, clock):
 
 
 def test_query_count(session, django_assert_num_queries):
-    with django_assert_num_queries(4):
+    # SQLite cannot tell what is locked: savepoint, session, update, release.
+    with django_assert_num_queries(1 if connection.vendor == "postgresql" else 4):
         record_heartbeat(principal=SYSTEM, session_id=session.pk)

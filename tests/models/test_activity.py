@@ -1,0 +1,146 @@
+"""The statement that renews sessions keeps the rules that the arithmetic states."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from django_eliza_sessions.models import Session
+from django_eliza_sessions.models.activity import ACTIVITY_FIELDS, store_activity
+from django_eliza_sessions.timeouts import TimeoutConfig
+from tests.conftest import NOON
+from tests.services.race import meanwhile
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+MINUTES = st.integers(1, 2880)
+#: Whole seconds are stored otherwise than their parts on SQLite, so both are wanted.
+MOMENTS = st.one_of(
+    st.integers(0, 3_000_000).map(lambda ms: timedelta(milliseconds=ms)),
+    st.integers(0, 60).map(lambda minutes: timedelta(minutes=minutes)),
+)
+
+
+def values(session):
+    return {field: getattr(session, field) for field in ACTIVITY_FIELDS}
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    config=st.builds(
+        TimeoutConfig,
+        timeout_minutes=MINUTES,
+        auto_renew=st.booleans(),
+        max_duration_minutes=MINUTES,
+        warning_threshold_minutes=MINUTES,
+    ),
+    anchor=MOMENTS,
+    later=MOMENTS,
+    by_hand=st.booleans(),
+    is_warned=st.booleans(),
+)
+def test_renews_as_the_rules_say(session, config, anchor, later, by_hand, is_warned):
+    renewed_at, now = NOON + anchor, NOON + anchor + later
+    expires_at = config.expires_at(created_at=NOON, anchor=renewed_at)
+    if expires_at < NOON:
+        return
+    Session.objects.filter(pk=session.pk).update(
+        created_at=NOON,
+        last_activity_at=renewed_at,
+        renewed_at=renewed_at,
+        renewal_count=3,
+        expires_at=expires_at,
+        warns_at=config.warns_at(expires_at),
+        warned_for=expires_at if is_warned else None,
+        sweep_at=expires_at if is_warned else config.warns_at(expires_at),
+        **{field: getattr(config, field) for field in TimeoutConfig.__dataclass_fields__},
+    )
+    before = Session.objects.get(pk=session.pk)
+    can_renew = expires_at < config.hard_deadline(NOON)
+    renews = can_renew and (by_hand or config.auto_renew)
+    expected = values(before) | {"last_activity_at": now}
+    if renews:
+        deadline = config.expires_at(created_at=NOON, anchor=now)
+        expected |= {
+            "renewed_at": now,
+            "renewal_count": 4,
+            "expires_at": deadline,
+            "warns_at": config.warns_at(deadline),
+            "sweep_at": min(before.sweep_at, config.warns_at(deadline)),
+        }
+
+    returned = store_activity(session.pk, now, by_hand=by_hand)
+
+    stored = Session.objects.get(pk=session.pk)
+    if now >= expires_at or (by_hand and not can_renew):
+        assert returned is None
+        assert values(stored) == values(before)
+    else:
+        assert values(stored) == values(returned) == expected
+        # As others compare it, which on SQLite is by its letters.
+        at_its_end = Session.objects.filter(
+            pk=session.pk, expires_at__lte=stored.expires_at
+        )
+        assert at_its_end.exists()
+        assert not Session.objects.active(stored.expires_at).filter(pk=session.pk).exists()
+
+
+def test_returns_every_field_as_it_is_stored(session):
+    returned = store_activity(session.pk, NOON)
+
+    stored = Session.objects.get(pk=session.pk)
+    for field in Session._meta.concrete_fields:
+        assert getattr(returned, field.attname) == getattr(stored, field.attname)
+
+
+def test_moments_never_go_back(session):
+    store_activity(session.pk, NOON + timedelta(minutes=2))
+    later = store_activity(session.pk, NOON + timedelta(minutes=1))
+
+    assert later.last_activity_at == later.renewed_at == NOON + timedelta(minutes=2)
+    assert later.expires_at == NOON + timedelta(minutes=32)
+    assert later.renewal_count == 2
+
+
+def test_stores_other_fields_along(session):
+    stored = store_activity(session.pk, NOON, values={"message_count": 7})
+
+    assert stored.message_count == 7
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_found"),
+    [
+        ({}, True),
+        ({"owner": "system"}, True),
+        ({"owner": "somebody else"}, False),
+        ({"agent_ids": [uuid.uuid4()]}, False),
+    ],
+)
+def test_keeps_to_what_the_caller_may_see(session, scope, is_found):
+    assert (store_activity(session.pk, NOON, **scope) is not None) is is_found
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_does_not_wait_for_a_row_that_is_not_free(session):
+    with transaction.atomic():
+        Session.objects.select_for_update().get(pk=session.pk)
+
+        with meanwhile(lambda: store_activity(session.pk, NOON, if_free=True)) as beat:
+            assert beat.result(20) is None
+
+    assert store_activity(session.pk, NOON, if_free=True).renewal_count == 1
+
+
+def test_finds_a_session_by_one_of_several_agents(session):
+    agents = [uuid.uuid4(), session.agent_id]
+
+    assert store_activity(session.pk, NOON, owner="system", agent_ids=agents) is not None
