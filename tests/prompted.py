@@ -56,4 +56,4 @@ class Prompter:
 
     def wait_for_silence(self) -> None:
         """Wait until the backend has noticed that nobody listens."""
-        assert PromptedBackend.silent.wait(20)
+        assert PromptedBackend.silent.wait(120)

@@ -19,7 +19,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         Raises:
             AuthenticationFailed: The key is wrong.
         """
-        key = request.headers.get("X-API-KEY")
+        key = request.META.get("HTTP_X_API_KEY")
         if key is None:
             return None
         try:

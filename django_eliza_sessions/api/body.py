@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import IO, Any, cast
 
-from django.http import UnreadablePostError
+from django.http import JsonResponse, UnreadablePostError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from django_eliza_sessions.conf import conf
@@ -60,29 +59,21 @@ class StrictJSONParser(BaseParser):
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """Answers in the one form the contract knows, whatever ``Accept`` asks for."""
+    """Reads the one form the contract knows, whatever the client says it sends."""
 
     def select_parser(self, request: Request, parsers: Any) -> BaseParser:
         """Return the only parser, which looks at the media type itself."""
         return cast("BaseParser", parsers[0])
 
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """Return the first renderer."""
-        return renderers[0], renderers[0].media_type
+
+def answer(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> JsonResponse:
+    """Return JSON in UTF-8, whatever client or project think of forms and indentation."""
+    return JsonResponse(body, status=status, headers=headers, json_dumps_params=_COMPACT)
 
 
-class CompactJSONRenderer(JSONRenderer):
-    """Writes JSON in UTF-8, whatever client or project think of indentation."""
-
-    compact = True
-    ensure_ascii = False
-    strict = True
-
-    def get_indent(self, accepted_media_type: str, renderer_context: Any) -> None:
-        """Indent never."""
-        return
+_COMPACT = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
 
 
 def require(body: Mapping[str, Any], *fields: str) -> None:

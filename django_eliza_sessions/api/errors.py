@@ -6,26 +6,24 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.signals import got_request_exception
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from rest_framework import exceptions as drf
-from rest_framework.response import Response
 
 from django_eliza_sessions import exceptions as ours
+from django_eliza_sessions.api.body import answer
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.wire import camel, timestamp
 
 logger = logging.getLogger(__name__)
 
 
-def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
+def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Return the response to an error; the exception handler of our views alone."""
     known = _translate(error)
     if known.status >= 500:
         logger.error("%s: %s", known.message, known.details, exc_info=error)
         got_request_exception.send(sender=type(context["view"]), request=context["request"])
-    return Response(
-        error_body(known), status=known.status, headers=_headers(error, context)
-    )
+    return answer(error_body(known), status=known.status, headers=_headers(error, context))
 
 
 def error_body(error: ours.SessionsError) -> dict[str, Any]:
@@ -53,6 +51,8 @@ def _fact(value: object) -> object:
 
 def _headers(error: Exception, context: dict[str, Any]) -> dict[str, str]:
     headers = {}
+    if isinstance(error, drf.MethodNotAllowed):
+        headers["Allow"] = ", ".join(context["view"].allowed_methods)
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, ours.AuthenticationError):

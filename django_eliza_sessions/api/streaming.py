@@ -42,7 +42,7 @@ def last_event_id(request: Request, reply: "Reply") -> int:
         InvalidRequestError: The reply has no such event yet, or it is given twice.
     """
     query = single_values(request.query_params)
-    text = request.headers.get("Last-Event-ID") or query.get("lastEventId")
+    text = request.META.get("HTTP_LAST_EVENT_ID") or query.get("lastEventId")
     if not text:
         return -1
     if (

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -70,8 +70,8 @@ def store_activity(
     )
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, params)
-        row = cursor.fetchone()
-    return None if row is None else cast("Session", statement.read(row))
+        found: list[Session] = statement.read(cursor.fetchall())
+    return found[0] if found else None
 
 
 def _prepared(name: str, value: object) -> Any:

@@ -1,27 +1,12 @@
 """Messages: what was said in a session, by the user and by the agent."""
 
 import uuid
-from datetime import datetime
-from typing import Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.fields import VerbatimJSONField
 from django_eliza_sessions.models.session import Session
-
-
-class MessageQuerySet(models.QuerySet["Message"]):
-    """Messages in the words of the domain."""
-
-    def between(self, after: datetime | None, before: datetime | None) -> Self:
-        """Those within the bounds, both exclusive; ``None`` leaves a side open."""
-        messages = self
-        if after is not None:
-            messages = messages.filter(created_at__gt=after)
-        if before is not None:
-            messages = messages.filter(created_at__lt=before)
-        return messages
 
 
 class Message(models.Model):
@@ -41,8 +26,6 @@ class Message(models.Model):
     metadata = VerbatimJSONField(_("metadata"), default=dict)
     attachments = VerbatimJSONField(_("attachments"), default=list)
     created_at = models.DateTimeField(_("created at"))
-
-    objects = MessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("message")

@@ -6,9 +6,9 @@ QuerySets everything that asks for more than a row by its columns' values. Colum
 values are still translated by the fields, so both databases are served alike.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, TypeVar
 
 from django.db import connection, models
 
@@ -121,7 +121,7 @@ def fetch_rows(
     lock: bool = False,
     keep: bool = False,
     also: str = "",
-    values: Mapping[str, object] = MappingProxyType({}),
+    values: Sequence[tuple[str, object]] = (),
     **where: object,
 ) -> list[M]:
     """Return the rows whose fields hold these values.
@@ -132,14 +132,15 @@ def fetch_rows(
         lock: Whether to hold the rows, and only those, until the transaction ends.
         keep: Whether only to keep them from deletion until then, as a reference does.
         also: What follows the condition on the fields, in SQL; the row is ``t0``.
-        values: What the placeholders in ``also`` stand for, by the field compared with.
+        values: What the placeholders in ``also`` stand for, each with the field that it
+            is compared with.
         where: Fields and what they must hold.
     """
     strength = "NO KEY UPDATE" if lock else "KEY SHARE" if keep else ""
     select = select_sql(model, related, tuple(where), also, strength)
     with connection.cursor() as cursor:
-        cursor.execute(select.sql, _prepare(model, where) + _prepare(model, values))
-        return [cast("M", select.read(row)) for row in cursor.fetchall()]
+        cursor.execute(select.sql, _prepare(model, where.items(), values))
+        return select.read(cursor.fetchall())
 
 
 def _update(
@@ -151,13 +152,13 @@ def _update(
     model = type(row)
     conditions = {"id": row.pk, **expected}
     sql = update_sql(model, tuple(values), tuple(conditions), also)
-    return _execute(sql, _prepare(model, values) + _prepare(model, conditions)) == 1
+    return _execute(sql, _prepare(model, values.items(), conditions.items())) == 1
 
 
-def _prepare(model: type[models.Model], values: Mapping[str, object]) -> list[Any]:
+def _prepare(model: type[models.Model], *values: Iterable[tuple[str, object]]) -> list[Any]:
     return [
         field_of(model, name).get_db_prep_save(value, connection)
-        for name, value in values.items()
+        for name, value in chain(*values)
     ]
 
 

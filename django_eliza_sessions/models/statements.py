@@ -72,9 +72,17 @@ class _Part:
     """One table of a select: which columns are its, and whose foreign key led to it."""
 
     model: type[models.Model]
+    names: list[str]
     start: int
     parent: int
     link: "models.ForeignKey[Any, Any] | None"
+
+
+def _part(
+    model: type[models.Model], start: int = 0, parent: int = 0, link: Any = None
+) -> _Part:
+    names = [field.attname for field in model._meta.concrete_fields]
+    return _Part(model, names, start, parent, link)
 
 
 #: The place of a value in a row, what makes it Python's, and the column it stands in.
@@ -89,16 +97,19 @@ class Select:
     parts: list[_Part]
     converters: list[Converter]
 
-    def read(self, row: Sequence[Any]) -> Any:
-        """Return the instance that a row of the answer is."""
+    def read(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+        """Return the instances that the rows of the answer are."""
+        alias = connection.alias
+        return [self._read(row, alias) for row in rows]
+
+    def _read(self, row: Sequence[Any], alias: str) -> models.Model:
         values = list(row)
         for index, convert, column in self.converters:
             values[index] = convert(values[index], column, connection)
         found: list[models.Model] = []
         for part in self.parts:
-            names = [field.attname for field in part.model._meta.concrete_fields]
-            own = values[part.start : part.start + len(names)]
-            found.append(part.model.from_db(connection.alias, names, own))
+            own = values[part.start : part.start + len(part.names)]
+            found.append(part.model.from_db(alias, part.names, own))
             if part.link is not None:
                 part.link.set_cached_value(found[part.parent], found[-1])
         return found[0]
@@ -113,7 +124,7 @@ def select_sql(
     strength: str,
 ) -> Select:
     """Return what reads rows; ``strength`` is how it locks them, if it does."""
-    parts = [_Part(model, 0, 0, None)]
+    parts = [_part(model)]
     tables = f"{_quote(model._meta.db_table)} t0"
     paths = ["", *related]
     columns: list[str] = []
@@ -122,7 +133,7 @@ def select_sql(
         if path:
             parent = paths.index(path.rpartition("__")[0])
             link = field_of(parts[parent].model, path.rpartition("__")[2])
-            parts.append(_Part(link.related_model, len(columns), parent, link))
+            parts.append(_part(link.related_model, len(columns), parent, link))
             tables += (
                 f" JOIN {_quote(link.related_model._meta.db_table)} t{number} "
                 f"ON t{number}.id = t{parent}.{_quote(link.column)}"
@@ -143,9 +154,7 @@ def returning(model: type[models.Model], sql: str) -> Select:
     converters: list[Converter] = []
     # SQLite knows no alias here.
     _add_columns(model, "", columns, converters)
-    return Select(
-        f"{sql} RETURNING {', '.join(columns)}", [_Part(model, 0, 0, None)], converters
-    )
+    return Select(f"{sql} RETURNING {', '.join(columns)}", [_part(model)], converters)
 
 
 def _add_columns(

@@ -172,7 +172,7 @@ def _history(reply: Reply, limit: int) -> list[Message]:
     """Return the newest of what was said before, each answer right after its question."""
     # What the agent has said by now are answers to earlier messages, even where this
     # one had to wait and so is older.
-    session_id, before = reply.session_id, {"created_at": reply.created_at}
+    session_id, before = reply.session_id, [("created_at", reply.created_at)]
     newest = f"ORDER BY t0.created_at DESC LIMIT {limit:d}"
     earlier = f"AND (t0.is_agent OR t0.created_at < %s) {newest}"
     said = fetch_rows(Message, session=session_id, also=earlier, values=before)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django_eliza_sessions.models import Message, Session
+from django_eliza_sessions.models.rows import fetch_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +32,19 @@ def list_messages(
         before: Only messages strictly earlier.
         after: Only messages strictly later.
     """
-    messages = session.messages.between(after, before)
+    bounds = [
+        (f"AND t0.created_at {comparison} %s", ("created_at", moment))
+        for comparison, moment in (("<", before), (">", after))
+        if moment is not None
+    ]
     forward = after is not None and before is None
-    found = list(messages.order_by("created_at" if forward else "-created_at")[: limit + 1])
+    order = f"ORDER BY t0.created_at {'' if forward else 'DESC'} LIMIT {limit + 1:d}"
+    found = fetch_rows(
+        Message,
+        session=session.pk,
+        also=" ".join([*(condition for condition, _ in bounds), order]),
+        values=[value for _, value in bounds],
+    )
     page = found[:limit]
     return MessagePage(
         messages=page[::-1] if forward else page, has_more=len(found) > limit

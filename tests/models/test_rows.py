@@ -147,7 +147,7 @@ class TestFetching:
             Message,
             session=session.pk,
             also="AND t0.created_at < %s ORDER BY t0.created_at DESC LIMIT 2",
-            values={"created_at": NOON + timedelta(seconds=4)},
+            values=[("created_at", NOON + timedelta(seconds=4))],
         )
 
         assert [row.content for row in rows] == ["3", "2"]

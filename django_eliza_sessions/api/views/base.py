@@ -4,22 +4,18 @@ from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from django_eliza_sessions.api.access import ApiKeyAuthentication, principal_of
-from django_eliza_sessions.api.body import (
-    AlwaysJSON,
-    CompactJSONRenderer,
-    StrictJSONParser,
-)
+from django_eliza_sessions.api.body import AlwaysJSON, StrictJSONParser
 from django_eliza_sessions.api.errors import handle_exception, rate_headers
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import parse_uuid
@@ -40,10 +36,15 @@ HEADERS = {
 
 
 class ContractView(APIView):
-    """Speaks the contract: JSON both ways, its error shape, its order of checks."""
+    """Speaks the contract: JSON both ways, its error shape, its order of checks.
+
+    What DRF would find out for each request, but the contract has decided for all (the
+    form of answers, versions), is not asked.
+    """
 
     parser_classes = (StrictJSONParser,)
-    renderer_classes = (CompactJSONRenderer,)
+    #: For the schema alone: see ``answer``.
+    renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJSON
     permission_classes = ()
     versioning_class = None
@@ -59,7 +60,12 @@ class ContractView(APIView):
         """Our key first, then whatever the project uses."""
         return [ApiKeyAuthentication(), *super().get_authenticators()]
 
-    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None; ``Allow`` is told where it matters."""
+        return {}
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], HttpResponse]:
         """Our own handler, so that the project keeps its own."""
         return handle_exception
 
@@ -68,46 +74,45 @@ class ContractView(APIView):
 
         Any length will do, for the parser never reads beyond its own limit.
         """
-        if "Transfer-Encoding" in request.headers:
+        if "HTTP_TRANSFER_ENCODING" in request.META:
             request.META["CONTENT_LENGTH"] = str(conf.max_body_bytes)
         return super().initialize_request(request, *args, **kwargs)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, known by the id that the caller or we give the request."""
-        request_id = request.headers.get("X-Request-ID")
+        request_id = request.META.get("HTTP_X_REQUEST_ID")
         with coming_from("http", request_id=request_id, actor="") as origin:
             response = super().dispatch(request, *args, **kwargs)
         response.headers["X-Request-ID"] = origin.request_id
+        if self.quota is not None:
+            told = rate_headers(self.quota.limit, self.quota.remaining, self.quota.reset)
+            for name, value in told.items():
+                response.headers[name] = value
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check in the contract's order: method, media type and JSON, then access."""
-        if request.method == "OPTIONS":
+        method = str(request.method)
+        if method == "OPTIONS":
             return
-        if request.method not in self.allowed_methods:
-            raise MethodNotAllowed(str(request.method))
-        if request.method not in ("GET", "HEAD"):
+        known = method.lower()
+        if known not in self.http_method_names or not hasattr(self, known):
+            raise MethodNotAllowed(method)
+        if method not in ("GET", "HEAD"):
             self.body = cast("dict[str, Any]", request.data)
-        super().initial(request, *args, **kwargs)
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.check_throttles(request)
         self.principal = principal_of(request)
         current_origin().actor = self.principal.id
 
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        """Tell the caller what is left."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if self.quota is not None:
-            told = rate_headers(self.quota.limit, self.quota.remaining, self.quota.reset)
-            for name, value in told.items():
-                response.headers[name] = value
-        return response
-
-    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+    def options(  # type: ignore[override]  # stubs know DRF's own responses only
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         """Say which methods there are, in ``Allow``."""
-        return Response()
+        return HttpResponse(headers={"Allow": ", ".join(self.allowed_methods)})
 
 
 class ContractViewSet(ViewSetMixin, ContractView):
@@ -134,7 +139,7 @@ class ContractViewSet(ViewSetMixin, ContractView):
     @property
     def idempotency_key(self) -> str | None:
         """What the caller names the request, so that a retry is recognised."""
-        return self.request.headers.get("Idempotency-Key")
+        return self.request.META.get("HTTP_IDEMPOTENCY_KEY")
 
     @property
     def message_id(self) -> UUID:

@@ -6,9 +6,9 @@ from django.http import HttpResponse, HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views.decorators.vary import vary_on_headers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from django_eliza_sessions.api import presenters
+from django_eliza_sessions.api.body import answer
 from django_eliza_sessions.api.query import parse_limit, parse_moment, single_values
 from django_eliza_sessions.api.schema.messages import document_messages, document_replies
 from django_eliza_sessions.api.streaming import (
@@ -58,12 +58,12 @@ class MessageViewSet(ContractViewSet):
             return follow_reply(request, sent.reply, after)
         if sent.is_still_answered:
             location = f"{request.path.rstrip('/')}/{sent.message.pk}/reply"
-            return Response(
+            return answer(
                 presenters.sent_message(sent), status=202, headers={"Location": location}
             )
-        return Response(presenters.sent_message(sent), status=201)
+        return answer(presenters.sent_message(sent), status=201)
 
-    def list(self, request: Request, **_path: str) -> Response:
+    def list(self, request: Request, **_path: str) -> HttpResponse:
         """Read the history."""
         session = lookup.open_transcript(
             principal=self.principal, session_id=self.session_id
@@ -75,7 +75,7 @@ class MessageViewSet(ContractViewSet):
             before=parse_moment(query, "before"),
             after=parse_moment(query, "after"),
         )
-        return Response(presenters.message_page(page))
+        return answer(presenters.message_page(page))
 
 
 @document_replies
@@ -95,24 +95,26 @@ class ReplyViewSet(ContractViewSet):
             state = presenters.reply_state(
                 reply, replies.answer_of(reply), replies.text_so_far(reply)
             )
-            return Response(state)
+            return answer(state)
         if request.method == "HEAD" and not is_over(reply, after):
             # Servers would read the events, to the end.
             return HttpResponse(content_type="text/event-stream")
         return follow_reply(request, reply, after)
 
-    def cancel(self, request: Request, **_path: str) -> Response:
+    def cancel(self, request: Request, **_path: str) -> HttpResponse:
         """Cancel a reply."""
         reply = replies.cancel_reply(
             principal=self.principal,
             session_id=self.session_id,
             message_id=self.message_id,
         )
-        return Response(presenters.cancelled_reply(reply, replies.answer_of(reply)))
+        return answer(presenters.cancelled_reply(reply, replies.answer_of(reply)))
 
 
 def follow_reply(request: Request, reply: "Reply", after: int) -> HttpResponseBase:
     """Return what is left of a reply after an event, or a 204 when nothing is."""
     if is_over(reply, after):
-        return Response(status=204)
+        nothing = HttpResponse(status=204)
+        del nothing.headers["Content-Type"]
+        return nothing
     return stream_reply(request, reply, after)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from django_eliza_sessions.api import presenters
+from django_eliza_sessions.api.body import answer
 from django_eliza_sessions.api.schema.service import document_health
 from django_eliza_sessions.api.views.base import ContractView, ContractViewSet
 from django_eliza_sessions.exceptions import NotFoundError, quote
@@ -24,11 +25,11 @@ class HealthViewSet(ContractViewSet):
         """Ask nobody who they are."""
         self.principal = SYSTEM
 
-    def retrieve(self, request: Request) -> Response:
+    def retrieve(self, request: Request) -> HttpResponse:
         """Check health."""
         state = overview.check_health()
         unhealthy = state.status == overview.Status.UNHEALTHY
-        return Response(presenters.health(state), status=503 if unhealthy else 200)
+        return answer(presenters.health(state), status=503 if unhealthy else 200)
 
 
 class UnknownPathView(ContractView):

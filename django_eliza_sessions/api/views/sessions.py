@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from django_eliza_sessions.api import presenters
-from django_eliza_sessions.api.body import require
+from django_eliza_sessions.api.body import answer, require
 from django_eliza_sessions.api.query import (
     decode_cursor,
     parse_flag,
@@ -32,7 +32,7 @@ MAX_PAGE = 1000
 class SessionViewSet(ContractViewSet):
     """Create, list, get, renew, configure and end sessions."""
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> HttpResponse:
         """Create a session."""
         body = self.body
         self.quota = limits.count_create(
@@ -47,9 +47,9 @@ class SessionViewSet(ContractViewSet):
             timeouts=_timeouts(body.get("timeoutConfig")),
             idempotency_key=self.idempotency_key,
         )
-        return Response(presenters.created_session(session), status=201)
+        return answer(presenters.created_session(session), status=201)
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponse:
         """List sessions."""
         query = single_values(request.query_params)
         mine = parse_flag(query, "mine")
@@ -64,40 +64,40 @@ class SessionViewSet(ContractViewSet):
             mine=mine,
             after=decode_cursor(query),
         )
-        return Response(presenters.session_page(page))
+        return answer(presenters.session_page(page))
 
-    def retrieve(self, request: Request, **_path: str) -> Response:
+    def retrieve(self, request: Request, **_path: str) -> HttpResponse:
         """Get a session."""
         session = lookup.get_session(principal=self.principal, session_id=self.session_id)
-        return Response(presenters.session_info(session))
+        return answer(presenters.session_info(session))
 
-    def destroy(self, request: Request, **_path: str) -> Response:
+    def destroy(self, request: Request, **_path: str) -> HttpResponse:
         """End a session."""
         lifecycle.end_session(principal=self.principal, session_id=self.session_id)
-        return Response(presenters.ended_session())
+        return answer(presenters.ended_session())
 
-    def renew(self, request: Request, **_path: str) -> Response:
+    def renew(self, request: Request, **_path: str) -> HttpResponse:
         """Renew a session."""
         session = lifecycle.renew_session(
             principal=self.principal, session_id=self.session_id
         )
-        return Response(presenters.session_info(session))
+        return answer(presenters.session_info(session))
 
-    def update_timeout(self, request: Request, **_path: str) -> Response:
+    def update_timeout(self, request: Request, **_path: str) -> HttpResponse:
         """Change a session's timeouts."""
         session = lifecycle.update_timeout(
             principal=self.principal,
             session_id=self.session_id,
             timeouts=_timeouts(self.body),
         )
-        return Response(presenters.session_info(session))
+        return answer(presenters.session_info(session))
 
-    def heartbeat(self, request: Request, **_path: str) -> Response:
+    def heartbeat(self, request: Request, **_path: str) -> HttpResponse:
         """Keep a session alive."""
         session = lifecycle.record_heartbeat(
             principal=self.principal, session_id=self.session_id
         )
-        return Response(presenters.session_info(session))
+        return answer(presenters.session_info(session))
 
 
 def _timeouts(values: object) -> Mapping[str, Any]:
