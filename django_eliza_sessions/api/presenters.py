@@ -60,7 +60,7 @@ def session_page(page: "SessionPage") -> dict[str, Any]:
         "sessions": [session_info(session) for session in page.sessions],
         "total": page.total,
         "stats": {
-            "totalSessions": page.counts.total,
+            "totalSessions": page.counts.all,
             "activeSessions": page.counts.active,
             "expiredSessions": page.counts.expired,
         },

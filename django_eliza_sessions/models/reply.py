@@ -30,15 +30,6 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         """Those in turn that nobody holds any more, the oldest first."""
         return self.in_turn().filter(lease_until__lte=now).order_by("lease_until")
 
-    def neglected(self, since: datetime) -> Self:
-        """Those in turn that nobody has taken, or whose lease ran out, since a moment."""
-        just_ended = Reply.objects.filter(
-            session=OuterRef("session"), finished_at__gt=since
-        )
-        waiting = Q(status=Reply.Status.QUEUED, created_at__lte=since)
-        lost = Q(status=Reply.Status.RUNNING, lease_until__lte=since)
-        return self.in_turn().filter((waiting & ~Exists(just_ended)) | lost)
-
     def claimable(self) -> Self:
         """Those a worker may take."""
         return self.in_turn().filter(status=Reply.Status.QUEUED)

@@ -23,7 +23,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def active(self, now: datetime) -> Self:
         """Those that can be used."""
-        return self.filter(closed_at=None, expires_at__gt=now)
+        return self.open().filter(expires_at__gt=now)
 
     def near_expiration(self, now: datetime) -> Self:
         """The active ones that have come within their warning threshold."""
@@ -31,10 +31,16 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def expired(self, now: datetime) -> Self:
         """Those whose deadline has passed, found by a sweep yet or not."""
-        return self.filter(
-            Q(close_reason=Session.CloseReason.EXPIRED)
-            | Q(closed_at=None, expires_at__lte=now)
-        )
+        return self.found_expired() | self.overdue(now)
+
+    def found_expired(self) -> Self:
+        """Those closed because their deadline had passed."""
+        return self.filter(close_reason=Session.CloseReason.EXPIRED)
+
+    def overdue(self, now: datetime) -> Self:
+        """Those whose deadline has passed, which a sweep has yet to find."""
+        # A sweep is due by the deadline at the latest, and on that there is an index.
+        return self.filter(sweep_at__lte=now, expires_at__lte=now)
 
     def ended(self) -> Self:
         """Those ended on purpose."""
@@ -46,7 +52,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def open(self) -> Self:
         """Those not closed yet, also where a sweep has yet to find their deadline past."""
-        return self.filter(closed_at=None)
+        return self.filter(close_reason="")
+
+    def closed(self) -> Self:
+        """Those that are over, as far as a sweep has found them."""
+        return self.filter(close_reason__in=Session.CloseReason.values)
 
     def of_user(self, user_id: uuid.UUID) -> Self:
         """Those of a user; one that was anonymised is nobody's."""
@@ -168,20 +178,23 @@ class Session(models.Model):
                 condition=Q(closed_at__isnull=False, anonymised_at=None, legal_hold=False),
                 name="eliza_session_to_purge",
             ),
-            models.Index(
-                fields=["owner", "user_id"],
-                condition=Q(closed_at=None),
-                name="eliza_session_open",
-            ),
             models.Index(fields=["-created_at", "-id"], name="eliza_session_newest"),
+            # Lists show open, expired or ended ones, which may be few among very many.
             models.Index(
-                fields=["agent", "-created_at", "-id"], name="eliza_session_by_agent"
+                fields=["close_reason", "-created_at", "-id"],
+                name="eliza_session_by_state",
             ),
             models.Index(
-                fields=["user_id", "-created_at", "-id"], name="eliza_session_by_user"
+                fields=["agent", "close_reason", "-created_at", "-id"],
+                name="eliza_session_by_agent",
             ),
             models.Index(
-                fields=["owner", "-created_at", "-id"], name="eliza_session_by_owner"
+                fields=["user_id", "close_reason", "-created_at", "-id"],
+                name="eliza_session_by_user",
+            ),
+            models.Index(
+                fields=["owner", "close_reason", "-created_at", "-id"],
+                name="eliza_session_by_owner",
             ),
         ]
 

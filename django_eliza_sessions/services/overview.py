@@ -10,10 +10,12 @@ from django.db.models import Q
 
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import PermissionDeniedError
-from django_eliza_sessions.models import Event, Reply, Session
+from django_eliza_sessions.models import Session
+from django_eliza_sessions.models.neglect import is_anything_neglected
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
+from django_eliza_sessions.services.counts import count_closed, count_open
 from django_eliza_sessions.services.replies import DISPATCH_GRACE
 
 
@@ -34,9 +36,14 @@ Place = tuple[datetime, UUID]
 class SessionCounts:
     """How many sessions a list could show, whatever it filters."""
 
-    total: int
     active: int
     expired: int
+    ended: int
+
+    @property
+    def all(self) -> int:
+        """How many there are in any state."""
+        return self.active + self.expired + self.ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,29 +90,26 @@ def list_sessions(
     visible = Session.objects.visible_to(principal)
     if mine:
         visible = visible.filter(owner=principal.id)
-    sessions = {
-        State.ACTIVE: visible.active(now),
-        State.EXPIRED: visible.expired(now),
-        State.ENDED: visible.ended(),
-        State.ALL: visible,
-    }[state]
+    sessions = visible
     if agent_id is not None:
         sessions = sessions.filter(agent_id=agent_id)
     if user_id is not None:
         sessions = sessions.filter(user_id=user_id)
-    total = sessions.count()
+    counts = matching = _count(visible, now)
+    if sessions is not visible:
+        matching = _count(sessions, now)
     if after is not None:
         created_at, session_id = after
         # Stated twice, because the plain bound is what an index scan can start from.
         sessions = sessions.filter(created_at__lte=created_at).filter(
             Q(created_at__lt=created_at) | Q(id__lt=session_id)
         )
-    found = list(sessions.newest_first()[: limit + 1])
+    found = _newest(_parts(sessions, state, now), limit + 1)
     page = found[:limit]
     return SessionPage(
         sessions=page,
-        total=total,
-        counts=_count(visible, now),
+        total=getattr(matching, state.value),
+        counts=counts,
         next_place=(page[-1].created_at, page[-1].pk) if len(found) > limit else None,
     )
 
@@ -123,11 +127,38 @@ def check_administrator(principal: Principal) -> None:
 
 
 def _count(sessions: SessionQuerySet, now: datetime) -> SessionCounts:
+    opened, closed = count_open(sessions, now), count_closed(sessions)
     return SessionCounts(
-        total=sessions.count(),
-        active=sessions.active(now).count(),
-        expired=sessions.expired(now).count(),
+        active=opened.active, expired=opened.overdue + closed.expired, ended=closed.ended
     )
+
+
+def _parts(sessions: SessionQuerySet, state: State, now: datetime) -> list[SessionQuerySet]:
+    """Return those in a state, in parts that an index has in order, or that are few.
+
+    Each before those that its sessions may come to be in, so that none is missed.
+    """
+    match state:
+        case State.ACTIVE:
+            return [sessions.active(now)]
+        case State.EXPIRED:
+            return [sessions.overdue(now), sessions.found_expired()]
+        case State.ENDED:
+            return [sessions.ended()]
+        case State.ALL:
+            return [sessions.open(), sessions.found_expired(), sessions.ended()]
+
+
+def _newest(parts: list[SessionQuerySet], limit: int) -> list[Session]:
+    found: list[Session] = []
+    for part in parts:
+        newer = part
+        if len(found) == limit:
+            newer = part.filter(created_at__gte=found[-1].created_at)
+        merged = {s.pk: s for s in (*found, *newer.newest_first()[:limit])}
+        in_order = sorted(merged.values(), key=lambda s: (s.created_at, s.pk), reverse=True)
+        found = in_order[:limit]
+    return found
 
 
 class Status(StrEnum):
@@ -155,32 +186,21 @@ class Health:
 def check_health() -> Health:
     """Say how the service is; never raises.
 
-    It is unhealthy when the database does not answer, and degraded when nobody does what
-    is due: see ``_is_neglected``.
+    It is unhealthy when the database does not answer, and degraded when something has
+    waited for three sweep intervals: a deadline or an event; or a reply, which is also
+    given the time it takes to be handed out again.
     """
     now = clock.now()
     uptime = clock.uptime()
+    since = now - timedelta(seconds=3 * conf.sweep_interval_seconds)
     try:
-        neglected = _is_neglected(now)
-        return Health(
-            status=Status.DEGRADED if neglected else Status.HEALTHY,
-            active=Session.objects.active(now).count(),
-            expiring_soon=Session.objects.near_expiration(now).count(),
-            uptime=uptime,
-        )
+        neglected = is_anything_neglected(since, since - DISPATCH_GRACE)
+        counts = count_open(Session.objects.all(), now)
     except Error:
         return Health(status=Status.UNHEALTHY, active=0, expiring_soon=0, uptime=uptime)
-
-
-def _is_neglected(now: datetime) -> bool:
-    """Tell whether something has waited for three sweep intervals.
-
-    That is a deadline or an event; or a reply, which is also given the time it takes to
-    be handed out again.
-    """
-    since = now - timedelta(seconds=3 * conf.sweep_interval_seconds)
-    return (
-        Session.objects.due(since).exists()
-        or Event.objects.due(since).exists()
-        or Reply.objects.neglected(since - DISPATCH_GRACE).exists()
+    return Health(
+        status=Status.DEGRADED if neglected else Status.HEALTHY,
+        active=counts.active,
+        expiring_soon=counts.expiring,
+        uptime=uptime,
     )

@@ -72,7 +72,7 @@ def test_is_found_although_it_looks_like_a_session_id(api):
 def test_needs_this_many_queries(api, session_factory, django_assert_num_queries):
     for _ in range(3):
         session_factory()
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(2):
         api.get("/health")
 
 

@@ -76,7 +76,7 @@ class TestAnswer:
     ):
         for _ in range(length):
             session_factory()
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(3):
             assert len(api.get("").json()["sessions"]) == length
 
 

@@ -130,5 +130,5 @@ def test_uptime_is_of_this_process():
 
 
 def test_query_count(session, django_assert_num_queries):
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(2):
         check_health()
