@@ -14,6 +14,7 @@ from django.db import connection, models
 
 from django_eliza_sessions.models.statements import (
     field_of,
+    insert_from_sql,
     insert_sql,
     insert_unless_sql,
     inserted_fields,
@@ -68,6 +69,30 @@ def insert_row_unless(
     row._state.adding = False
     row._state.db = connection.alias
     return True
+
+
+def insert_for_each(
+    source: "models.QuerySet[Any]", model: type[models.Model], **values: object
+) -> int:
+    """Store a new row for each of a query's, in one statement; return how many.
+
+    Args:
+        source: The query.
+        model: Whose rows are stored.
+        values: A value, or an expression of the query's fields, for each field of the
+            new rows but a key that the database counts.
+    """
+    fields = inserted_fields(model)
+    expressions = {
+        f"new_{field.attname}": value
+        if isinstance(value := values.pop(field.attname), models.Expression | models.F)
+        else models.Value(value, output_field=field)
+        for field in fields
+    }
+    assert not values  # noqa: S101 - they all have a field
+    rows = source.order_by().annotate(**expressions).values_list(*expressions)
+    sql, params = rows.query.sql_with_params()
+    return _execute(insert_from_sql(model, sql), params)
 
 
 def update_row(row: models.Model, *fields: str) -> None:

@@ -36,6 +36,11 @@ def insert_sql(model: type[models.Model], count: int) -> str:
     )
 
 
+def insert_from_sql(model: type[models.Model], select: str) -> str:
+    """Return what stores the rows that a statement selects."""
+    return f"{insert_sql(model, 1).partition('VALUES ')[0]}{select}"
+
+
 @cache
 def insert_unless_sql(
     model: type[models.Model], other: type[models.Model], field: str, count: int

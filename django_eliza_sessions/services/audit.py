@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from django_eliza_sessions.models import AuditRecord, Session
-from django_eliza_sessions.models.rows import insert_rows
+from django_eliza_sessions.models.rows import insert_for_each, insert_rows
+from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.origin import current_origin
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
@@ -62,6 +63,22 @@ def record_each(
     ]
     for start in range(0, len(records), BATCH):
         insert_rows(records[start : start + BATCH])
+
+
+def record_of_each(action: Action, sessions: SessionQuerySet, *, actor: str | None) -> None:
+    """Record the same of many sessions, in one statement."""
+    origin = current_origin()
+    insert_for_each(
+        sessions,
+        AuditRecord,
+        at=clock.now(),
+        actor=actor or origin.actor,
+        door=origin.door,
+        action=action.value,
+        session_id=F("pk"),
+        request_id=origin.request_id,
+        details={},
+    )
 
 
 def record_reading(caller: Principal, session: Session) -> None:

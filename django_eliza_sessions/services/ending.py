@@ -4,15 +4,16 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef
 
 from django_eliza_sessions.exceptions import SessionNotFoundError
-from django_eliza_sessions.models import Reply, Session
+from django_eliza_sessions.models import Event, Reply, Session
 from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.services import clock, transitions
-from django_eliza_sessions.services.audit import Action, record_each
+from django_eliza_sessions.services.audit import Action, record_of_each
 from django_eliza_sessions.services.holding import cancel_replies
-from django_eliza_sessions.services.outbox import record_events
+from django_eliza_sessions.services.outbox import record_event_of_each, record_events
 
 #: Rows per transaction, so that no request waits long for a row that is ended.
 BATCH = 200
@@ -50,21 +51,39 @@ def end_sessions(
 def _end_batch(wanted: SessionQuerySet, actor: str | None) -> int:
     # In one order, so that two who end the same sessions wait, and not for each other.
     locked = wanted.order_by("pk").select_for_update(no_key=True)
-    sessions = list(locked[:BATCH])
-    now = clock.now()
+    ids = list(locked.values_list("pk", flat=True)[:BATCH])
+    if not ids:
+        return 0
+    sessions, now = Session.objects.filter(pk__in=ids), clock.now()
     cancel_replies_of(sessions, SessionNotFoundError.code)
-    events = [event for session in sessions for event in transitions.end(session, now)]
-    Session.objects.bulk_update(sessions, transitions.CLOSING_FIELDS)
-    if events:
-        record_events(events)
-    record_each(Action.SESSION_ENDED, [session.pk for session in sessions], actor=actor)
-    return len(sessions)
+    expire_each(sessions.open().filter(expires_at__lte=now), now)
+    record_event_of_each(sessions, Event.Kind.ENDED, now)
+    sessions.update(
+        sweep_at=None,
+        closed_at=now,
+        close_reason=Session.CloseReason.ENDED,
+        last_sequence=F("last_sequence") + 1,
+    )
+    record_of_each(Action.SESSION_ENDED, sessions, actor=actor)
+    return len(ids)
 
 
-def cancel_replies_of(sessions: list[Session], code: str) -> None:
+def expire_each(sessions: SessionQuerySet, now: datetime) -> int:
+    """Close locked sessions as ``transitions.expire`` does; return how many."""
+    deadline = F("expires_at")
+    count = record_event_of_each(sessions, Event.Kind.EXPIRED, now, deadline=deadline)
+    if count:
+        sessions.update(
+            sweep_at=None,
+            closed_at=deadline,
+            close_reason=Session.CloseReason.EXPIRED,
+            last_sequence=F("last_sequence") + 1,
+        )
+    return count
+
+
+def cancel_replies_of(sessions: SessionQuerySet, code: str) -> None:
     """Cancel the unfinished replies of locked sessions, few of which have any."""
-    unfinished = Reply.objects.unfinished().filter(session__in=sessions)
-    busy = set(unfinished.values_list("session_id", flat=True))
-    for session in sessions:
-        if session.pk in busy:
-            cancel_replies(session, code)
+    unfinished = Reply.objects.unfinished().filter(session=OuterRef("pk"))
+    for session in sessions.filter(Exists(unfinished)):
+        cancel_replies(session, code)

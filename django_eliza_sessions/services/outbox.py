@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from django.db import transaction
+from django.db.models import F
 
 from django_eliza_sessions.models import Event, Message, Reply
-from django_eliza_sessions.models.rows import insert_rows
+from django_eliza_sessions.models.rows import insert_for_each, insert_rows
+from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.services.dispatch import dispatch_job
 
 
@@ -35,6 +38,40 @@ def record_events(events: Sequence[Event]) -> None:
     """
     insert_rows(events)
     transaction.on_commit(partial(dispatch_job, "relay_events"))
+
+
+def record_event_of_each(
+    sessions: SessionQuerySet,
+    kind: Event.Kind,
+    now: datetime,
+    *,
+    deadline: F | None = None,
+) -> int:
+    """Do so with the next event of many sessions alike; return how many there are.
+
+    Args:
+        sessions: Locked; the caller counts their ``last_sequence`` up after this.
+        kind: What happened.
+        now: When.
+        deadline: The field of the deadline it is about, if it is about one.
+    """
+    count = insert_for_each(
+        sessions,
+        Event,
+        session_id=F("pk"),
+        sequence=F("last_sequence") + 1,
+        kind=kind.value,
+        deadline=deadline,
+        message_id=None,
+        reply_id=None,
+        created_at=now,
+        relay_at=now,
+        attempts=0,
+        error="",
+    )
+    if count:
+        transaction.on_commit(partial(dispatch_job, "relay_events"))
+    return count
 
 
 def read_occurrences(events: Sequence[Event]) -> list[Occurrence]:

@@ -4,27 +4,30 @@ Works in bounded batches, each a transaction of its own. Several sweeps at once 
 the work: a batch leaves out the rows that another one has locked.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import Case, Exists, F, OuterRef, Q, When
+from django.db.models.functions import Least
 
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import SessionExpiredError
 from django_eliza_sessions.models import Event, IdempotencyKey, RateCount, Session
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services import clock, transitions
-from django_eliza_sessions.services.audit import Action, delete_records, record_each
-from django_eliza_sessions.services.ending import cancel_replies_of
-from django_eliza_sessions.services.outbox import record_events
+from django_eliza_sessions.services import clock
+from django_eliza_sessions.services.audit import Action, delete_records, record_of_each
+from django_eliza_sessions.services.ending import cancel_replies_of, expire_each
+from django_eliza_sessions.services.outbox import record_event_of_each
 from django_eliza_sessions.services.retention import apply_retention
 
 #: Rows per transaction, so that no request waits long for a row under sweep.
-BATCH = 200
-SWEPT_FIELDS = {*transitions.WARNING_FIELDS, *transitions.CLOSING_FIELDS}
+BATCH = 100
+#: Seconds between batches for others to write where only one can, in SQLite: those who
+#: wait for the file look again every 25 to 100 milliseconds.
+OTHERS_TURN = 0.03
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,49 +46,54 @@ def sweep_sessions() -> SweepResult:
     """
     result = SweepResult()
     while _sweep_batch(result) == BATCH:
-        pass
+        if not connection.features.has_select_for_update_skip_locked:
+            time.sleep(OTHERS_TURN)
     return result
 
 
 @transaction.atomic
 def _sweep_batch(result: SweepResult) -> int:
-    sessions = _lock(Session.objects.due(clock.now()))
-    now = clock.now()
-    warned = _warned_deadlines(sessions)
-    events = []
-    cancel_replies_of([s for s in sessions if s.is_expired(now)], SessionExpiredError.code)
-    for session in sessions:
-        # A change of timeouts can bring back a deadline that was warned about before.
-        if (session.pk, session.expires_at) in warned:
-            session.warned_for = session.expires_at
-        if session.is_expired(now):
-            events.append(transitions.expire(session, now))
-            result.expired += 1
-        elif transitions.next_due_at(session) <= now:
-            events.append(transitions.warn(session, now))
-            result.warned += 1
-        else:
-            session.sweep_at = transitions.next_due_at(session)
-    _save(sessions, events)
-    expired = [event.session_id for event in events if event.kind == Event.Kind.EXPIRED]
+    due = Session.objects.due(clock.now())
+    locked = due.select_for_update(skip_locked=True, no_key=True)
+    ids = list(locked.values_list("pk", flat=True)[:BATCH])
+    if ids:
+        _settle(Session.objects.filter(pk__in=ids), clock.now(), result)
+    return len(ids)
+
+
+def _settle(sessions: SessionQuerySet, now: datetime, result: SweepResult) -> None:
+    """Do with locked sessions what they are due for: all alike in one statement."""
+    deadline = F("expires_at")
+    # A change of timeouts can bring back a deadline that was warned about before.
+    warned_before = Event.objects.filter(
+        session=OuterRef("pk"), kind=Event.Kind.WARNED, deadline=OuterRef("expires_at")
+    )
+    sessions.filter(Exists(warned_before)).update(warned_for=deadline)
+    over = sessions.filter(expires_at__lte=now)
+    cancel_replies_of(over, SessionExpiredError.code)
     # By the clock, whoever may have asked for the sweep.
-    record_each(Action.SESSION_EXPIRED, expired, actor=SYSTEM.id)
-    return len(sessions)
+    record_of_each(Action.SESSION_EXPIRED, over, actor=SYSTEM.id)
+    result.expired += expire_each(over, now)
+    result.warned += _warn_each(
+        sessions.open().filter(warns_at__lte=now).exclude(warned_for=deadline), now
+    )
+    # The others were looked at too soon.
+    sessions.filter(sweep_at__lte=now).update(
+        sweep_at=Case(
+            When(warned_for=deadline, then=deadline), default=Least("warns_at", deadline)
+        )
+    )
 
 
-def _warned_deadlines(sessions: list[Session]) -> set[tuple[UUID, datetime | None]]:
-    warnings = Event.objects.filter(session__in=sessions, kind=Event.Kind.WARNED)
-    return set(warnings.values_list("session_id", "deadline"))
-
-
-def _lock(sessions: SessionQuerySet) -> list[Session]:
-    return list(sessions.select_for_update(skip_locked=True, no_key=True)[:BATCH])
-
-
-def _save(sessions: list[Session], events: list[Event]) -> None:
-    Session.objects.bulk_update(sessions, SWEPT_FIELDS)
-    if events:
-        record_events(events)
+def _warn_each(sessions: SessionQuerySet, now: datetime) -> int:
+    """Warn of the deadlines of locked sessions; return how many."""
+    deadline = F("expires_at")
+    count = record_event_of_each(sessions, Event.Kind.WARNED, now, deadline=deadline)
+    if count:
+        sessions.update(
+            warned_for=deadline, sweep_at=deadline, last_sequence=F("last_sequence") + 1
+        )
+    return count
 
 
 def purge_sessions() -> int:

@@ -60,7 +60,7 @@ def test_query_count_does_not_grow(session_factory, count, django_assert_num_que
     for _ in range(count):
         session_factory()
 
-    # Savepoint, sessions, unfinished replies, update, events, audit, release; and an
-    # empty batch of three.
-    with django_assert_num_queries(10):
+    # Savepoint, sessions, unfinished replies, events of the expired, events, update,
+    # audit, release; and an empty batch of three.
+    with django_assert_num_queries(11):
         assert end_all_sessions() == count

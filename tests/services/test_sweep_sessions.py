@@ -256,6 +256,37 @@ class TestBatches:
         if connection.vendor == "sqlite":
             assert len(limited) == 3
 
+    def test_do_with_each_what_it_is_due_for(self, session_factory, clock):
+        renewed, warned_before = session_factory(), session_factory()
+        clock.shift(minutes(26))
+        update(renewed, timeout_minutes=60)
+        sweep_sessions()
+        update(warned_before, timeout_minutes=31)
+        sweep_sessions()
+        update(warned_before, timeout_minutes=30)
+        warned = session_factory(timeouts={"timeout_minutes": 8})
+        expired = session_factory(timeouts={"warning_threshold_minutes": 1})
+        Session.objects.filter(pk=expired.pk).update(
+            expires_at=NOON + minutes(28), sweep_at=NOON + minutes(28)
+        )
+        Session.objects.filter(pk=renewed.pk).update(sweep_at=NOON)
+        clock.shift(minutes(3))
+
+        assert sweep_sessions() == SweepResult(warned=1, expired=1)
+
+        told = Event.objects.filter(created_at=NOON + minutes(29), sequence=2)
+        assert dict(told.values_list("session", "kind")) == {
+            warned.pk: Event.Kind.WARNED,
+            expired.pk: Event.Kind.EXPIRED,
+        }
+        assert dict(Session.objects.values_list("pk", "sweep_at")) == {
+            renewed.pk: NOON + minutes(55),
+            warned_before.pk: NOON + minutes(30),
+            warned.pk: NOON + minutes(34),
+            expired.pk: None,
+        }
+        assert sweep_sessions() == SweepResult()
+
     def test_end_also_where_the_last_one_is_full(self, due, monkeypatch):
         monkeypatch.setattr(sweep, "BATCH", 10)
         due(20)
@@ -266,9 +297,9 @@ class TestBatches:
     def test_query_count_does_not_grow(self, due, count, django_assert_num_queries):
         due(count)
 
-        # Savepoint, due sessions, their warnings, their unfinished replies, update,
-        # events, audit, release.
-        with django_assert_num_queries(8):
+        # Savepoint, due sessions, warnings that count again, unfinished replies, audit,
+        # events and update of the expired, events of the warned, the rest, release.
+        with django_assert_num_queries(10):
             sweep_sessions()
 
     def test_query_count_with_nothing_due(self, session, django_assert_num_queries):
