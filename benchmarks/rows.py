@@ -74,13 +74,19 @@ def _blank(field: models.Field) -> str:  # type: ignore[type-arg] # of whatever 
 
 
 def add_sessions(
-    count: int, *, agent_id: uuid.UUID, created: str = "-n * 0.001", reason: str = ""
+    count: int,
+    *,
+    agent_id: uuid.UUID,
+    owner: str = "'system'",
+    created: str = "-n * 0.001",
+    reason: str = "",
 ) -> None:
     """Store sessions of 30 minutes, idle since they were created.
 
     Args:
         count: How many.
-        agent_id: Whose.
+        agent_id: With whom.
+        owner: SQL of whose.
         created: SQL of when, in seconds from now; ``n`` is the session's number.
         reason: Why they are over, if they are; by default none is, whatever its age.
     """
@@ -93,7 +99,7 @@ def add_sessions(
         Session,
         numbers(count),
         agent_id=literal(agent_id),
-        owner="'system'",
+        owner=owner,
         timeout_minutes="30",
         auto_renew="true",
         max_duration_minutes="720",

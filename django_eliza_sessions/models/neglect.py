@@ -4,11 +4,15 @@ from datetime import datetime
 
 from django.db import connection
 
-# The statuses are spelled out twice, because SQLite takes a partial index only where the
+# The earliest is the first entry of an index, whatever the planner believes there is. The
+# statuses are spelled out twice, because SQLite takes a partial index only where the
 # statement itself says the index's condition.
 _NEGLECTED = """
-SELECT EXISTS (SELECT 1 FROM django_eliza_sessions_session WHERE sweep_at <= %s)
-OR EXISTS (SELECT 1 FROM django_eliza_sessions_event WHERE relay_at <= %s)
+SELECT (
+    SELECT min(sweep_at) FROM django_eliza_sessions_session WHERE sweep_at IS NOT NULL
+) <= %s OR (
+    SELECT min(relay_at) FROM django_eliza_sessions_event WHERE relay_at IS NOT NULL
+) <= %s
 OR EXISTS (
     SELECT 1 FROM django_eliza_sessions_reply waiting
     WHERE waiting.status IN ('queued', 'running')

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
@@ -41,19 +42,27 @@ def end_sessions(
         wanted: Gets the present and returns those to end, which are not closed.
         actor: The id of the principal who wants it; else whoever the door says is there.
     """
-    count = 0
-    while ended := _end_batch(wanted(clock.now()), actor):
-        count += ended
-    return count
+    count, last = 0, None
+    while True:
+        ids = _end_batch(wanted(clock.now()), last, actor)
+        count += len(ids)
+        if not ids and last is None:
+            return count
+        # After the last one, or what was ended before would be passed by each time; then
+        # once more from the start, for those opened meanwhile.
+        last = ids[-1] if ids else None
 
 
 @transaction.atomic
-def _end_batch(wanted: SessionQuerySet, actor: str | None) -> int:
+def _end_batch(wanted: SessionQuerySet, last: UUID | None, actor: str | None) -> list[UUID]:
+    """End the next sessions after the last one; return which."""
+    if last is not None:
+        wanted = wanted.filter(pk__gt=last)
     # In one order, so that two who end the same sessions wait, and not for each other.
     locked = wanted.order_by("pk").select_for_update(no_key=True)
     ids = list(locked.values_list("pk", flat=True)[:BATCH])
     if not ids:
-        return 0
+        return []
     sessions, now = Session.objects.filter(pk__in=ids), clock.now()
     cancel_replies_of(sessions, SessionNotFoundError.code)
     expire_each(sessions.open().filter(expires_at__lte=now), now)
@@ -65,7 +74,7 @@ def _end_batch(wanted: SessionQuerySet, actor: str | None) -> int:
         last_sequence=F("last_sequence") + 1,
     )
     record_of_each(Action.SESSION_ENDED, sessions, actor=actor)
-    return len(ids)
+    return ids
 
 
 def expire_each(sessions: SessionQuerySet, now: datetime) -> int:

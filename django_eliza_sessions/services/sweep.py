@@ -110,7 +110,7 @@ def purge_sessions() -> int:
     IdempotencyKey.objects.filter(created_at__lte=stale).delete()
     RateCount.objects.filter(expires_at__lte=clock.now()).delete()
     past = Event.objects.past(clock.now() - timedelta(days=conf.event_retention_days))
-    while ids := list(past.values_list("pk", flat=True)[:BATCH]):
+    while ids := list(past.order_by("created_at").values_list("pk", flat=True)[:BATCH]):
         Event.objects.filter(pk__in=ids).delete()
     if conf.audit_retention_days is not None:
         cutoff = clock.now() - timedelta(days=conf.audit_retention_days)
