@@ -3,6 +3,7 @@
 import pytest
 from django.db import OperationalError, connection
 
+from benchmarks.rows import add_sessions
 from django_eliza_sessions.exceptions import SessionNotFoundError
 from django_eliza_sessions.models import (
     Event,
@@ -195,7 +196,7 @@ def test_what_is_due_is_found_by_an_index(session):
     sessions = Session.objects.outlived(session.created_at).filter(
         agent__in=[session.agent_id]
     )
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
+    add_sessions(1000, agent_id=session.agent_id)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
     assert "eliza_session_to_purge" in sessions.explain()
