@@ -6,7 +6,7 @@ PY = $(VENV)/bin/python
 PIP = $(PY) -m pip --quiet --disable-pip-version-check
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help run test lint lock bench-replies install clean
+.PHONY: help run test lint lock bench bench-replies install clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ lint: $(VENV)/.dev ## Check style, types, imports and migrations
 lock: $(VENV)/.dev ## Lock the newest versions that requirements/*.in allow
 	@$(LOCK) --upgrade requirements/run.in --output-file requirements/run.txt
 	@$(LOCK) --upgrade requirements/dev.in --constraints requirements/run.txt --output-file requirements/dev.txt
+
+bench: $(VENV)/.dev ## Measure what each operation costs; ARGS="--help" says how
+	@$(PY) -m benchmarks.http $(ARGS)
 
 bench-replies: $(VENV)/.dev ## Measure what replies and streams cost
 	@$(PY) -m benchmarks.replies

@@ -22,5 +22,15 @@ class ClockBackend(AgentBackend):
         yield AgentReply(text="")
 
 
-def dispatch_to_nobody(reply_id: UUID) -> None:
-    """Leave a reply in the queue."""
+class CannedBackend(AgentBackend):
+    """Says the same again and again; is told as much of the conversation as a model."""
+
+    history_limit = 20
+
+    def reply(self, request: ReplyRequest) -> AgentReply:
+        """Say it."""
+        return AgentReply(text="Hello from the benchmark.")
+
+
+def dispatch_to_nobody(work: UUID | str) -> None:
+    """Leave a reply, or a job, to a worker that is not there."""

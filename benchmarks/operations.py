@@ -1,0 +1,58 @@
+"""What is measured over HTTP, in the words of any server of the Sessions API."""
+
+import json
+from dataclasses import dataclass
+
+from benchmarks.site import BASE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One kind of request.
+
+    Attributes:
+        path: Below the base; ``{session}`` stands for another session each time.
+        body: Likewise; ``{uuid}`` stands for a UUID that never was.
+        is_long: Whether the sessions are those with a long history.
+        needs_worker: Whether it is done only when a worker has done its part.
+    """
+
+    name: str
+    method: str
+    path: str
+    body: str = ""
+    is_long: bool = False
+    needs_worker: bool = False
+
+
+def operations(agent_id: str) -> list[Operation]:
+    """Return every operation, in the order in which they disturb each other least."""
+    create = json.dumps({"agentId": agent_id, "userId": "{uuid}"})
+    one, messages = BASE + "/{session}", BASE + "/{session}/messages"
+    history = messages + "?limit=50"
+    return [
+        Operation(name="health", method="GET", path=f"{BASE}/health"),
+        Operation(name="list page", method="GET", path=f"{BASE}?limit=100"),
+        Operation(name="get session", method="GET", path=one),
+        Operation(name="history, 50 of 200", method="GET", path=history, is_long=True),
+        Operation(name="heartbeat", method="POST", path=f"{one}/heartbeat"),
+        Operation(name="renew", method="POST", path=f"{one}/renew"),
+        Operation(name="create session", method="POST", path=BASE, body=create),
+        Operation(
+            name="message, reply inline", method="POST", path=messages, body=_hello("http")
+        ),
+        Operation(
+            name="message accepted", method="POST", path=messages, body=_hello("websocket")
+        ),
+        Operation(
+            name="complete reply",
+            method="POST",
+            path=messages,
+            body=_hello("websocket"),
+            needs_worker=True,
+        ),
+    ]
+
+
+def _hello(transport: str) -> str:
+    return json.dumps({"content": "Hello", "transport": transport})

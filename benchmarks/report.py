@@ -1,0 +1,93 @@
+"""What was measured, as tables, and where they are kept."""
+
+import os
+import platform
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.cpu import calibrate
+from benchmarks.driving import DRIVER
+from benchmarks.measuring import Figures
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+HEADER = """# Results
+
+Written by the commands in [README.md](README.md), which says how to read it; not to be
+edited. Each section is of one run, and only the figures of one section can be compared.
+"""
+Row = list[str]
+
+
+def table(head: Row, rows: list[Row]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def figures_table(figures: list[Figures]) -> str:
+    """Return what each operation costs."""
+    head = ["Operation", "per second", "p50 ms", "p99 ms", "µs server", "µs database"]
+    rows = [
+        [
+            each.operation,
+            number(each.rate),
+            number(each.p50),
+            number(each.p99),
+            number(each.server),
+            number(each.database),
+            number(each.statements),
+            number(each.wal),
+        ]
+        for each in figures
+    ]
+    return table([*head, "statements", "bytes of WAL"], rows)
+
+
+def number(value: float | None) -> str:
+    """Return a figure with no more digits than it has meaning."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 20 or value == int(value) else f"{value:.1f}"
+
+
+def facts(database: str, figures: list[Figures]) -> str:
+    """Return what was measured on, and how busy that was otherwise."""
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    model = cpuinfo.partition("model name")[2].partition(":")[2].splitlines()[0].strip()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    others = max(each.others for each in figures)
+    return (
+        f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, revision {_revision()}. "
+        f"{os.cpu_count()} cores of {model}, {memory:.0f} GB; "
+        f"calibration {calibrate():.1f} ms. "
+        f"Python {platform.python_version()}, Django {version('django')}, "
+        f"granian {version('granian')}, {database}. Driven by {DRIVER}. "
+        f"Others used up to {others:.0%} of the machine meanwhile.\n"
+    )
+
+
+def publish(title: str, body: str) -> None:
+    """Print a section, and put it in the place of the one with its title."""
+    section = f"## {title}\n\n{body}"
+    print(section)
+    text = RESULTS.read_text() if RESULTS.exists() else HEADER
+    _header, *kept = text.split("\n## ")
+    sections = {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in kept}
+    sections[title] = f"{section.rstrip()}\n"
+    RESULTS.write_text("\n".join([HEADER, *sections.values()]))
+
+
+def _revision() -> str:
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments, "--", ".", ":!benchmarks/RESULTS.md"]
+        try:
+            return subprocess.run(
+                command, capture_output=True, check=True, text=True
+            ).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return "unknown"  # This is no checkout.
+
+    changed = " with changes" if git("status", "--porcelain") else ""
+    return git("log", "-1", "--format=%h").strip() + changed

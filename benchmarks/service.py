@@ -1,0 +1,84 @@
+"""The service as production runs it for plain requests, and workers beside it."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.site import BASE, CELERY, THREADS
+
+KEY = "only-for-benchmarks"
+OWNER = "key:server"
+NOBODY = "benchmarks.backends.dispatch_to_nobody"
+RELAYING_THREADS = "django_eliza_sessions.services.jobs.run_in_thread"
+RELAYING_CELERY = "django_eliza_sessions.tasks.dispatch_job"
+WORKERS = os.cpu_count() or 1
+
+
+@contextmanager
+def web_service(port: int, threads: int, *, answers: bool) -> Iterator[int]:
+    """Run the WSGI application under granian; yield the pid of its first process.
+
+    Args:
+        threads: Per worker process.
+        answers: Whether its messages are answered, by Celery where that has a broker, else
+            by its own threads; otherwise they are left to a worker that does not run.
+    """
+    if os.environ.get("CELERY_BROKER_URL"):
+        dispatchers = CELERY, RELAYING_CELERY
+    else:
+        dispatchers = (THREADS, RELAYING_THREADS) if answers else (NOBODY, NOBODY)
+    granian = ("granian", "--interface", "wsgi", "--port", str(port))
+    processes = ("--workers", str(WORKERS), "--blocking-threads", str(threads))
+    application = ("--log-level", "warning", "example_project.wsgi:application")
+    with running(*granian, *processes, *application, dispatchers=dispatchers) as pid:
+        wait_for(port)
+        yield pid
+
+
+@contextmanager
+def celery_worker() -> Iterator[int]:
+    """Run the worker that answers and relays; yield the pid of its first process."""
+    celery = ("celery", "--app", "example_project", "--quiet")
+    worker = ("worker", "--queues", "replies,celery", "--pool", "threads")
+    options = ("--concurrency", "8", "--loglevel", "error")
+    with running(*celery, *worker, *options, dispatchers=(CELERY, RELAYING_CELERY)) as pid:
+        yield pid
+
+
+@contextmanager
+def running(*command: str, dispatchers: tuple[str, str]) -> Iterator[int]:
+    """Run a Python module until the end; yield its pid."""
+    names = ("ELIZA_SESSIONS_REPLY_DISPATCHER", "ELIZA_SESSIONS_JOB_DISPATCHER")
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env=os.environ | dict(zip(names, dispatchers, strict=True)),
+    )
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for(port: int, seconds: float = 60) -> None:
+    """Wait until a server of the Sessions API answers.
+
+    Raises:
+        RuntimeError: It does not within the time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", f"{BASE}/health")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.1)
+        finally:
+            connection.close()
+    raise RuntimeError(f"Nobody answers on port {port}.")
