@@ -6,7 +6,7 @@ PY = $(VENV)/bin/python
 PIP = $(PY) -m pip --quiet --disable-pip-version-check
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help run test lint lock bench bench-replies install clean
+.PHONY: help run test lint lock bench bench-peer bench-replies install clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ lock: $(VENV)/.dev ## Lock the newest versions that requirements/*.in allow
 
 bench: $(VENV)/.dev ## Measure what each operation costs; ARGS="--help" says how
 	@$(PY) -m benchmarks.http $(ARGS)
+
+bench-peer: $(VENV)/.dev ## Measure the released ElizaOS server beside it; takes ARGS, too
+	@$(PY) -m benchmarks.beside $(ARGS)
 
 bench-replies: $(VENV)/.dev ## Measure what replies and streams cost
 	@$(PY) -m benchmarks.replies

@@ -42,6 +42,10 @@ def main() -> None:
             if not options.keep:
                 database.drop()
             _publish(target, size, measured[size])
+        if len(measured) > 1:
+            figures = {size: found.figures for size, found in measured.items()}
+            database_name = database.describe().split()[0]
+            report.publish(f"Flat in size, {database_name}", report.flatness_table(figures))
 
 
 def _publish(target: Target, size: str, measured: Measured) -> None:
@@ -49,7 +53,10 @@ def _publish(target: Target, size: str, measured: Measured) -> None:
     title = f"{database.split()[0]}, {size} sessions"
     body = report.facts(database, measured.figures)
     body += f"A web process had {measured.megabytes:.0f} MB at the end.\n\n"
-    report.publish(title, body + report.figures_table(measured.figures))
+    body += report.figures_table(measured.figures)
+    if isinstance(target.database, PostgreSQL):
+        body += f"\n{report.large_table(size, measured.figures)}"
+    report.publish(title, body)
 
 
 def _database(kind: str, size: str, url: str) -> PostgreSQL | SQLite:

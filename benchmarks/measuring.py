@@ -59,7 +59,8 @@ class Scales:
         seconds = time.monotonic() - self.began_at
         used = [now - then for now, then in zip(self._read(), self.before, strict=True)]
         server, database, wal, machine, ourselves = used
-        per_request = 1e6 / driven.requests
+        requests = max(1, driven.requests)  # None is answered by a server that is too busy.
+        per_request = 1e6 / requests
         return Figures(
             operation=operation,
             rate=driven.requests / driven.seconds,
@@ -68,7 +69,7 @@ class Scales:
             server=server * per_request,
             database=database * per_request if database else None,
             statements=statements,
-            wal=wal / driven.requests if wal else None,
+            wal=wal / requests if wal else None,
             others=max(0.0, machine - server - database - ourselves)
             / seconds
             / (os.cpu_count() or 1),

@@ -94,7 +94,10 @@ def compare_with_peer(pid: int) -> None:
             time.sleep(0.05)
 
     measured = {}
-    for what, transport in zip(peer.RECORDED, ("http", "websocket"), strict=True):
+    for what, transport in (
+        ("message, reply inline", "http"),
+        ("complete reply", "websocket"),
+    ):
         send(transport, len(sessions))
         server, postgresql = site.cpu_seconds(pid), site.postgresql_seconds()
         send(transport, MESSAGES)

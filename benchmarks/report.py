@@ -7,6 +7,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import peer
 from benchmarks.cpu import calibrate
 from benchmarks.driving import DRIVER
 from benchmarks.measuring import Figures
@@ -17,6 +18,7 @@ HEADER = """# Results
 Written by the commands in [README.md](README.md), which says how to read it; not to be
 edited. Each section is of one run, and only the figures of one section can be compared.
 """
+RUNTIMES = (peer.BUN, peer.NODE)
 Row = list[str]
 
 
@@ -43,6 +45,80 @@ def figures_table(figures: list[Figures]) -> str:
         for each in figures
     ]
     return table([*head, "statements", "bytes of WAL"], rows)
+
+
+def flatness_table(by_size: dict[str, list[Figures]]) -> str:
+    """Return how the largest size compares with the smallest, all of one run."""
+    smallest, *_others, largest = by_size
+    rows = [
+        [
+            few.operation,
+            number(few.p99),
+            number(many.p99),
+            _ratio(many.p99, few.p99),
+            _ratio(many.p50, few.p50),
+            _ratio(_cpu(many), _cpu(few)),
+        ]
+        for few, many in zip(by_size[smallest], by_size[largest], strict=True)
+    ]
+    head = ["Operation", f"p99 ms, {smallest}", f"p99 ms, {largest}"]
+    return table([*head, "ratio of p99", "of p50", "of CPU"], rows)
+
+
+def large_table(size: str, figures: list[Figures]) -> str:
+    """Return how ours compare with the peer's recorded with many rows, if there are any."""
+    recorded = peer.RECORDED_LARGE.get(size, {})
+    rows = [
+        [each.operation, number(each.rate)]
+        + [_ratio(each.rate, recorded[each.operation][runtime]) for runtime in RUNTIMES]
+        + [number(peer.WANTED_LARGE[each.operation])]
+        for each in figures
+        if each.operation in recorded
+    ]
+    head = ["Beside the peer as recorded", "ours per second"]
+    head += [f"ours over {runtime}" for runtime in RUNTIMES]
+    return table([*head, "wanted"], rows) if rows else ""
+
+
+def _ratio(one: float | None, other: float | None) -> str:
+    return f"{one / other:.2f}" if one and other else "-"
+
+
+def _cpu(figures: Figures) -> float:
+    return figures.server + (figures.database or 0)
+
+
+def ratios_table(ours: list[Figures], theirs: dict[str, list[Figures]]) -> str:
+    """Return our figures beside a peer's of the same run, and beside those recorded of it.
+
+    Args:
+        theirs: By what runs the peer.
+    """
+    by_name = {
+        runtime: {each.operation: each for each in figures}
+        for runtime, figures in theirs.items()
+    }
+    head = ["Operation", "ours per second", "ours µs"]
+    for runtime in by_name:
+        head += [f"{runtime} per second", f"{runtime} µs", f"ours over {runtime}", "wanted"]
+    head += [f"{runtime} µs, recorded" for runtime in RUNTIMES]
+    rows = []
+    for each in ours:
+        row = [each.operation, number(each.rate), _sum(each.server, each.database)]
+        for runtime, figures in by_name.items():
+            other = figures[each.operation]
+            wanted = peer.WANTED.get(each.operation, {}).get(runtime)
+            row += [number(other.rate), _sum(other.server, other.database)]
+            row += [_ratio(each.rate, other.rate), number(wanted)]
+        for runtime in RUNTIMES:
+            _rate, *recorded = peer.RECORDED.get(each.operation, {}).get(runtime, [0])
+            row.append(_sum(*recorded) if recorded else "-")
+        rows.append(row)
+    return table(head, rows)
+
+
+def _sum(server: float, database: float | None) -> str:
+    return f"{server:.0f} + {database or 0:.0f}"
 
 
 def number(value: float | None) -> str:

@@ -57,11 +57,22 @@ def running(*command: str, dispatchers: tuple[str, str]) -> Iterator[int]:
         [sys.executable, "-m", *command],
         env=os.environ | dict(zip(names, dispatchers, strict=True)),
     )
-    try:
+    with ended(process):
         yield process.pid
+
+
+@contextmanager
+def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End a process at the end, by force if it does not listen."""
+    try:
+        yield
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def wait_for(port: int, seconds: float = 60) -> None:

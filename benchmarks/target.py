@@ -15,10 +15,11 @@ from benchmarks.driving import drive
 from benchmarks.inprocess import call
 from benchmarks.measuring import Figures, Scales
 from benchmarks.operations import Operation, operations
-from benchmarks.service import KEY, OWNER, celery_worker, web_service
+from benchmarks.service import KEY, NOBODY, OWNER, celery_worker, web_service
 from benchmarks.site import resident_megabytes
 
-WARM_UP = 2
+#: Seconds of asking before what is measured, and of sending messages to be answered.
+WARM_UP, BURST = 2, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +56,35 @@ class Measured:
     megabytes: float
 
 
-def run(target: Target) -> Measured:
-    """Fill the database, and measure every operation on it."""
+def prepare(database: PostgreSQL | SQLite, count: int, connections: str) -> None:
+    """Set Django up in this process, on a database with so many sessions."""
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-        "DATABASE_URL": target.database.url,
+        "DATABASE_URL": database.url,
         "BENCH_ACCESS": "key",
-        "BENCH_CONNECTIONS": target.connections,
+        "BENCH_CONNECTIONS": connections,
+        # What is done in this process is not answered.
+        "ELIZA_SESSIONS_REPLY_DISPATCHER": NOBODY,
+        "ELIZA_SESSIONS_JOB_DISPATCHER": NOBODY,
     }
-    target.database.create()
+    database.create()
     import django
 
     django.setup()
     from django.core.management import call_command
 
-    from benchmarks import loading
+    from benchmarks.loading import fill, settle
 
     call_command("migrate", verbosity=0)
-    loading.fill(OWNER, target.count)
-    loading.settle()
+    fill(OWNER, count)
+    settle()
+
+
+def run(target: Target) -> Measured:
+    """Fill the database, and measure every operation on it."""
+    prepare(target.database, target.count, target.connections)
+    from benchmarks import loading
+
     wanted = [
         operation
         for operation in operations(str(loading.AGENT_ID))
@@ -111,16 +122,17 @@ def _measure(
 
 
 def _measure_replies(target: Target, operation: Operation, sessions: Path) -> Figures:
-    """Send messages for a while, and wait until the last of them is answered."""
+    """Send messages for a moment, and wait until the last of them is answered."""
     from django_eliza_sessions.models import Reply
 
     with ExitStack() as stack:
         pids = [stack.enter_context(web_service(target.port, target.threads, answers=True))]
         if os.environ.get("CELERY_BROKER_URL"):
             pids.append(stack.enter_context(celery_worker()))
-        for seconds in (1, max(1, target.seconds / 4)):
+        # Twice, because the first time everything is still being loaded.
+        for _ in range(2):
             scales, began_at = Scales(pids, target.database), time.monotonic()
-            driven = drive(target.url, operation, sessions, KEY, seconds)
+            driven = drive(target.url, operation, sessions, KEY, BURST)
             while Reply.objects.unfinished().exists():
                 time.sleep(0.05)
             took = time.monotonic() - began_at
