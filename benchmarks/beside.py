@@ -59,8 +59,10 @@ def main() -> None:
                 print(f"{name}:", file=sys.stderr)
                 measured[name] = _theirs(program, directory, database, options)
         facts = report.facts(database.describe(), [*ours, *chain(*measured.values())])
-    body = f"{facts}{trouble}\n" + report.ratios_table(ours, measured)
-    report.publish("Beside the released ElizaOS server 1.7.2", body)
+    for name in runtimes:
+        title = f"Beside the released ElizaOS server 1.7.2 on {name}"
+        table = report.ratios_table(name, ours, measured.get(name, []))
+        report.publish(title, f"{facts}{trouble}\n{table}")
 
 
 def _ours(database: PostgreSQL, options: argparse.Namespace) -> list[Figures]:

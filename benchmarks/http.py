@@ -45,7 +45,9 @@ def main() -> None:
         if len(measured) > 1:
             figures = {size: found.figures for size, found in measured.items()}
             database_name = database.describe().split()[0]
-            report.publish(f"Flat in size, {database_name}", report.flatness_table(figures))
+            title = f"Flat in size, {database_name}"
+            table = report.flatness_table(figures)
+            report.publish(title, table, kept=not options.operation)
 
 
 def _publish(target: Target, size: str, measured: Measured) -> None:
@@ -56,7 +58,7 @@ def _publish(target: Target, size: str, measured: Measured) -> None:
     body += report.figures_table(measured.figures)
     if isinstance(target.database, PostgreSQL):
         body += f"\n{report.large_table(size, measured.figures)}"
-    report.publish(title, body)
+    report.publish(title, body, kept=not target.names)
 
 
 def _database(kind: str, size: str, url: str) -> PostgreSQL | SQLite:
@@ -74,7 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     databases = ["postgresql", "sqlite"]
     add("--database", nargs="+", choices=databases, default=databases, help="which")
     add("--size", nargs="+", choices=SIZES, default=["1k"], help="sessions stored")
-    add("--operation", nargs="+", choices=names, default=[], help="all unless given")
+    add(
+        "--operation",
+        nargs="+",
+        choices=names,
+        default=[],
+        help="all unless given; only printed",
+    )
     add("--seconds", type=float, default=8, help="for which each operation is driven")
     add("--threads", type=int, default=8, help="per process of the server")
     add("--connections", choices=["persistent", "pool"], default="persistent", help="kind")

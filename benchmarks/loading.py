@@ -1,7 +1,8 @@
 """A database with as many sessions as wanted, each with five messages.
 
-Rows are made by the models and stored by ``COPY``. Everything is as a service leaves it
-that has run for long: replies complete, events handed out and purged, deadlines ahead.
+Values are prepared by the models' fields, and stored by ``COPY``. Everything is as a
+service leaves it that has run for long: replies complete, events handed out and purged,
+deadlines ahead.
 """
 
 import random
@@ -11,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, connections, models, transaction
 
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
 from django_eliza_sessions.services import clock
@@ -31,6 +33,9 @@ CONFIG = TimeoutConfig(
     max_duration_minutes=10 * YEAR,
     warning_threshold_minutes=5,
 )
+
+#: Of a row's fields, those that differ from row to row.
+Values = dict[str, Any]
 
 
 def fill(owner: str, count: int) -> None:
@@ -81,97 +86,96 @@ def write_sample(directory: Path) -> tuple[Path, Path]:
 
 def _fill_batch(owner: str, users: list[uuid.UUID], chance: random.Random) -> None:
     now = clock.now()
-    sessions = [_session(owner, user_id, now, chance) for user_id in users]
-    messages = [
-        _message(session, number, chance)
-        for session in sessions
-        for number in range(session.message_count)
-    ]
+    sessions = [_session(user_id, now, chance) for user_id in users]
+    messages = [message for session in sessions for message in _messages(session, chance)]
     replies = (
-        _reply(asked, answer)
+        _reply(asked, answer, chance)
         for asked, answer in pairwise(messages)
-        if answer.is_agent and asked.session_id == answer.session_id
+        if answer["is_agent"] and asked["session_id"] == answer["session_id"]
     )
-    _store(Session, sessions)
-    _store(Message, messages)
-    _store(Reply, replies)
+    config = {name: getattr(CONFIG, name) for name in TimeoutConfig.__dataclass_fields__}
+    metadata = {"source": "benchmark"}
+    _store(Session(agent_id=AGENT_ID, owner=owner, metadata=metadata, **config), sessions)
+    _store(Message(), messages)
+    _store(Reply(status=Reply.Status.COMPLETE, attempts=1), replies)
 
 
-def _session(
-    owner: str, user_id: uuid.UUID, now: datetime, chance: random.Random
-) -> Session:
+def _session(user_id: uuid.UUID, now: datetime, chance: random.Random) -> Values:
     count = LONG_MESSAGES if user_id == TALKATIVE else MESSAGES
     created_at = now - timedelta(seconds=chance.uniform(600, 30 * 24 * 60 * 60))
     last_message_at = created_at + timedelta(seconds=count - 1)
-    session = Session(
-        id=_uuid(chance),
-        agent_id=AGENT_ID,
-        user_id=user_id,
-        owner=owner,
-        metadata={"source": "benchmark"},
-        **{field: getattr(CONFIG, field) for field in TimeoutConfig.__dataclass_fields__},
-        created_at=created_at,
-        last_activity_at=last_message_at,
-        renewed_at=last_message_at,
-        message_count=count,
-        last_message_at=last_message_at,
-        last_sequence=1 + 2 * count,
-    )
-    session.expires_at = CONFIG.expires_at(created_at=created_at, anchor=last_message_at)
-    session.warns_at = session.sweep_at = CONFIG.warns_at(session.expires_at)
-    return session
+    expires_at = CONFIG.expires_at(created_at=created_at, anchor=last_message_at)
+    warns_at = CONFIG.warns_at(expires_at)
+    return {
+        "id": _uuid(chance),
+        "user_id": user_id,
+        "created_at": created_at,
+        "last_activity_at": last_message_at,
+        "renewed_at": last_message_at,
+        "expires_at": expires_at,
+        "warns_at": warns_at,
+        "sweep_at": warns_at,
+        "message_count": count,
+        "last_message_at": last_message_at,
+        "last_sequence": 1 + 2 * count,
+    }
 
 
-def _message(session: Session, number: int, chance: random.Random) -> Message:
-    """Make one message; the agent begins, and it and the user take turns."""
-    is_agent = number % 2 == 0
-    return Message(
-        id=_uuid(chance),
-        session_id=session.pk,
-        author_id=AGENT_ID if is_agent else session.user_id,
-        is_agent=is_agent,
-        content="How do you do. Please tell me your problem." if is_agent else "Hello",
-        metadata={},
-        attachments=[],
-        created_at=session.created_at + timedelta(seconds=number),
-    )
+def _messages(session: Values, chance: random.Random) -> Iterator[Values]:
+    """Make a session's messages; the agent begins, and it and the user take turns."""
+    for number in range(session["message_count"]):
+        is_agent = number % 2 == 0
+        yield {
+            "id": _uuid(chance),
+            "session_id": session["id"],
+            "author_id": AGENT_ID if is_agent else session["user_id"],
+            "is_agent": is_agent,
+            "content": "How do you do. What is your problem?" if is_agent else "Hello",
+            "created_at": session["created_at"] + timedelta(seconds=number),
+        }
 
 
-def _reply(asked: Message, answer: Message) -> Reply:
-    return Reply(
-        session_id=asked.session_id,
-        message=asked,
-        answer_id=answer.pk,
-        status=Reply.Status.COMPLETE,
-        attempts=1,
-        lease_until=answer.created_at,
-        created_at=asked.created_at,
-        started_at=asked.created_at,
-        finished_at=answer.created_at,
-    )
+def _reply(asked: Values, answer: Values, chance: random.Random) -> Values:
+    return {
+        "id": _uuid(chance),
+        "session_id": asked["session_id"],
+        "message_id": asked["id"],
+        "answer_id": answer["id"],
+        "lease_until": answer["created_at"],
+        "created_at": asked["created_at"],
+        "started_at": asked["created_at"],
+        "finished_at": answer["created_at"],
+    }
 
 
-def _store(model: type[models.Model], rows: Iterable[models.Model]) -> None:
-    fields = model._meta.concrete_fields
-    prepared: Iterator[list[object]] = (
-        [
-            field.get_db_prep_save(getattr(row, field.attname), connection)
-            for field in fields
-        ]
-        for row in rows
-    )
-    table = connection.ops.quote_name(model._meta.db_table)
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+def _store(template: models.Model, rows: Iterable[Values]) -> None:
+    """Store rows that are as the template, but for these values."""
+    database = connections["default"]
+    fields = template._meta.concrete_fields
+    same = [
+        field.get_db_prep_save(getattr(template, field.attname), database)
+        for field in fields
+    ]
+    places = {field.attname: (place, field) for place, field in enumerate(fields)}
+
+    def prepare(values: Values) -> list[object]:
+        row = same.copy()
+        for name, value in values.items():
+            place, field = places[name]
+            row[place] = field.get_db_prep_save(value, database)
+        return row
+
+    table = database.ops.quote_name(template._meta.db_table)
+    columns = ", ".join(database.ops.quote_name(field.column) for field in fields)
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-                for row in prepared:
-                    copy.write_row(row)
+                for values in rows:
+                    copy.write_row(prepare(values))
         else:
-            places = ", ".join(["%s"] * len(fields))
-            cursor.executemany(
-                f"INSERT INTO {table} ({columns}) VALUES ({places})", prepared
-            )
+            marks = ", ".join(["%s"] * len(fields))
+            insert = f"INSERT INTO {table} ({columns}) VALUES ({marks})"
+            cursor.executemany(insert, map(prepare, rows))
 
 
 def _uuid(chance: random.Random) -> uuid.UUID:

@@ -88,33 +88,36 @@ def _cpu(figures: Figures) -> float:
     return figures.server + (figures.database or 0)
 
 
-def ratios_table(ours: list[Figures], theirs: dict[str, list[Figures]]) -> str:
+def ratios_table(runtime: str, ours: list[Figures], theirs: list[Figures]) -> str:
     """Return our figures beside a peer's of the same run, and beside those recorded of it.
 
     Args:
-        theirs: By what runs the peer.
+        runtime: What runs the peer.
+        theirs: Empty if it could not be run.
     """
-    by_name = {
-        runtime: {each.operation: each for each in figures}
-        for runtime, figures in theirs.items()
-    }
-    head = ["Operation", "ours per second", "ours µs"]
-    for runtime in by_name:
-        head += [f"{runtime} per second", f"{runtime} µs", f"ours over {runtime}", "wanted"]
-    head += [f"{runtime} µs, recorded" for runtime in RUNTIMES]
+    others = {each.operation: each for each in theirs}
     rows = []
     for each in ours:
-        row = [each.operation, number(each.rate), _sum(each.server, each.database)]
-        for runtime, figures in by_name.items():
-            other = figures[each.operation]
-            wanted = peer.WANTED.get(each.operation, {}).get(runtime)
-            row += [number(other.rate), _sum(other.server, other.database)]
-            row += [_ratio(each.rate, other.rate), number(wanted)]
-        for runtime in RUNTIMES:
-            _rate, *recorded = peer.RECORDED.get(each.operation, {}).get(runtime, [0])
-            row.append(_sum(*recorded) if recorded else "-")
-        rows.append(row)
-    return table(head, rows)
+        other = others.get(each.operation)
+        wanted = peer.WANTED.get(each.operation, {}).get(runtime)
+        recorded = peer.RECORDED.get(each.operation, {}).get(runtime)
+        rows.append(
+            [
+                each.operation,
+                number(each.rate),
+                number(other and other.rate),
+                _ratio(each.rate, other and other.rate),
+                number(wanted),
+                _sum(each.server, each.database),
+                _sum(other.server, other.database) if other else "-",
+                _ratio(other and _cpu(other), _cpu(each)),
+                _sum(*recorded[1:]) if recorded else "-",
+                _ratio(recorded and sum(recorded[1:]), _cpu(each)),
+            ]
+        )
+    head = ["Operation", "ours per second", f"{runtime} per second", "ours over theirs"]
+    head += ["wanted", "ours µs", f"{runtime} µs", "theirs over ours"]
+    return table([*head, "µs as recorded", "recorded over ours"], rows)
 
 
 def _sum(server: float, database: float | None) -> str:
@@ -144,10 +147,16 @@ def facts(database: str, figures: list[Figures]) -> str:
     )
 
 
-def publish(title: str, body: str) -> None:
-    """Print a section, and put it in the place of the one with its title."""
+def publish(title: str, body: str, *, kept: bool = True) -> None:
+    """Print a section, and put it in the place of the one with its title.
+
+    Args:
+        kept: Otherwise it is only printed.
+    """
     section = f"## {title}\n\n{body}"
     print(section)
+    if not kept:
+        return
     text = RESULTS.read_text() if RESULTS.exists() else HEADER
     _header, *kept = text.split("\n## ")
     sections = {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in kept}
