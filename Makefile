@@ -28,7 +28,8 @@ lint: $(VENV)/.dev ## Check style, types, imports and migrations
 
 lock: $(VENV)/.dev ## Lock the newest versions that requirements/*.in allow
 	@$(LOCK) --upgrade requirements/run.in --output-file requirements/run.txt
-	@$(LOCK) --upgrade requirements/dev.in --constraints requirements/run.txt --output-file requirements/dev.txt
+	@$(LOCK) --upgrade requirements/production.in --constraints requirements/run.txt --output-file requirements/production.txt
+	@$(LOCK) --upgrade requirements/dev.in --constraints requirements/production.txt --output-file requirements/dev.txt
 
 bench: $(VENV)/.dev ## Measure what each operation costs; ARGS="--help" says how
 	@$(PY) -m benchmarks.http $(ARGS)

@@ -7,9 +7,12 @@ Read from the environment, where an empty variable counts as not set:
     DATA_DIR: where SQLite keeps its file; ``.data`` by default.
     HOST, PORT (read by serve.py): where to serve; 127.0.0.1 and 3000 by default.
     DATABASE_URL: e.g. ``postgres://user:password@host/name`` instead of SQLite.
+    DATABASE_POOL: how many connections to PostgreSQL each process may have; 20.
     CELERY_BROKER_URL: e.g. ``redis://host/0``; then a Celery worker answers messages,
         instead of threads of the web process.
     REDIS_URL: Django's cache, what sockets hear, and what is limited, for all processes.
+    ELIZA_SESSIONS_TRUSTED_PROXIES: networks of the proxies in front, if there are any;
+        then it is they who say whether a request came by https.
     ELIZA_SESSIONS_ACCESS: ``open`` by default, ``key`` when DEBUG is false.
     ELIZA_SESSIONS_CREATE_LIMITS, ELIZA_SESSIONS_MESSAGE_LIMITS: 10 and 100 a minute.
 The settings of the app itself have variables of their own.
@@ -98,13 +101,12 @@ if env.bool("HTTPS", default=not DEBUG):
     SECURE_SSL_REDIRECT = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+if env("ELIZA_SESSIONS_TRUSTED_PROXIES", default=""):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # HSTS for subdomains, and on browsers' own lists, is up to who owns the whole domain.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # -- Where things are kept -----------------------------------------------------------
-
-DATA_DIR = Path(env("DATA_DIR", default="") or BASE_DIR / ".data")
-DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 if database_url := env("DATABASE_URL", default=""):
     DATABASES = {"default": env.db_url_config(database_url)}
@@ -113,6 +115,8 @@ if database_url := env("DATABASE_URL", default=""):
             "DATABASE_URL must be such as postgres://user:password@host/name."
         )
 else:
+    DATA_DIR = Path(env("DATA_DIR", default="") or BASE_DIR / ".data")
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
@@ -126,9 +130,9 @@ else:
         }
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    # Under ASGI every request has a thread of its own, so connections are pooled.
+    # Every request may have a thread of its own, so connections are pooled.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
-    pool = {"min_size": 1, "max_size": 20}
+    pool = {"min_size": 1, "max_size": int(env("DATABASE_POOL", default="") or 20)}
     DATABASES["default"].setdefault("OPTIONS", {}).update(pool=pool, connect_timeout=5)
 
 if redis_url := env("REDIS_URL", default=""):

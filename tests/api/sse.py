@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 from typing import Any
 
 from tests.conftest import BASE
@@ -10,8 +11,19 @@ from tests.conftest import BASE
 class Stream:
     """One request for a stream, on a connection of its own."""
 
-    def __init__(self, address: tuple[str, int], path: str, body: Any = None, **headers):
-        self.connection = http.client.HTTPConnection(*address, timeout=20)
+    def __init__(
+        self,
+        address: tuple[str, int],
+        path: str,
+        body: Any = None,
+        tls: ssl.SSLContext | None = None,
+        **headers: str,
+    ):
+        self.connection = (
+            http.client.HTTPSConnection(*address, timeout=20, context=tls)
+            if tls
+            else http.client.HTTPConnection(*address, timeout=20)
+        )
         self.connection.request(
             "GET" if body is None else "POST",
             BASE + path,

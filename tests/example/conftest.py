@@ -31,6 +31,7 @@ class Server:
     """``python -m example_project.serve`` in a directory of its own."""
 
     process: subprocess.Popen[bytes]
+    headers = {"Content-Type": "application/json"}
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.port = free_port()
@@ -112,7 +113,7 @@ class Server:
         request = urllib.request.Request(
             f"{self.url}/api/messaging/sessions{path}",
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers=self.headers,
         )
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -25,9 +26,9 @@ def broker() -> str:
     return with_path(url, "/15")
 
 
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """A PostgreSQL database of its own."""
+@contextmanager
+def postgresql_database() -> Iterator[str]:
+    """Make a PostgreSQL database for a while; its URL."""
     url = os.environ.get("DATABASE_URL", "")
     need(url.startswith("postgres"), "DATABASE_URL names no PostgreSQL")
     name = f"eliza_example_{uuid4().hex}"
@@ -35,6 +36,13 @@ def postgresql() -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}")
         yield with_path(url, f"/{name}")
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL database of its own."""
+    with postgresql_database() as url:
+        yield url
 
 
 @pytest.mark.redis
