@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_eliza_sessions.models.statements import (
     field_of,
@@ -27,15 +28,8 @@ M = TypeVar("M", bound=models.Model)
 
 def insert_rows(rows: Sequence[models.Model]) -> None:
     """Store new rows of one model; keys that the database counts are not read back."""
-    fields = inserted_fields(type(rows[0]))
-    _execute(
-        insert_sql(type(rows[0]), len(rows)),
-        [
-            field.get_db_prep_save(getattr(row, field.attname), connection)
-            for row in rows
-            for field in fields
-        ],
-    )
+    params = [param for row in rows for param in _inserted(row)]
+    _execute(insert_sql(type(rows[0]), len(rows)), params)
     for row in rows:
         row._state.adding = False
         row._state.db = connection.alias
@@ -55,16 +49,9 @@ def insert_row_unless(
     Returns:
         Whether the row was stored.
     """
-    model = type(row)
-    sql = insert_unless_sql(model, other, field, len(values))
-    params = [
-        own.get_db_prep_save(getattr(row, own.attname), connection)
-        for own in inserted_fields(model)
-    ]
-    unwanted = [
-        field_of(other, field).get_db_prep_save(value, connection) for value in values
-    ]
-    if not _execute(sql, params + unwanted):
+    sql = insert_unless_sql(type(row), other, field, len(values))
+    unwanted = _prepare(other, ((field, value) for value in values))
+    if not _execute(sql, _inserted(row) + unwanted):
         return False
     row._state.adding = False
     row._state.db = connection.alias
@@ -181,10 +168,23 @@ def _update(
 
 
 def _prepare(model: type[models.Model], *values: Iterable[tuple[str, object]]) -> list[Any]:
+    own = _own_connection()
     return [
-        field_of(model, name).get_db_prep_save(value, connection)
-        for name, value in chain(*values)
+        field_of(model, name).get_db_prep_save(value, own) for name, value in chain(*values)
     ]
+
+
+def _inserted(row: models.Model) -> list[Any]:
+    own = _own_connection()
+    return [
+        field.get_db_prep_save(getattr(row, field.attname), own)
+        for field in inserted_fields(type(row))
+    ]
+
+
+def _own_connection() -> BaseDatabaseWrapper:
+    # Not the proxy, which would find it out again for each field.
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def _execute(sql: str, params: Sequence[Any]) -> int:
