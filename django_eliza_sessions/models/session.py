@@ -219,7 +219,7 @@ class Session(models.Model):
     @property
     def is_at_hard_deadline(self) -> bool:
         """Whether nothing can extend the session any more."""
-        return self.expires_at == self.timeout_config.hard_deadline(self.created_at)
+        return self.expires_at >= self.timeout_config.hard_deadline(self.created_at)
 
     def is_expired(self, now: datetime) -> bool:
         """Tell whether the deadline has passed, whatever a sweep has done."""

@@ -1,5 +1,6 @@
 """Signs of life: one statement, where nobody else is at the session's row."""
 
+from typing import cast
 from uuid import UUID
 
 from django.db import connection
@@ -22,6 +23,9 @@ def touch_if_free(
         The session, perhaps renewed. ``None``, and then it is ``touch_in_turn`` that can
         tell: its row is locked; the caller can see none that is live; it cannot be
         renewed by hand; or the database cannot tell what is locked.
+
+    Raises:
+        Nothing: what is wrong, ``touch_in_turn`` says.
     """
     if not connection.features.has_select_for_update_skip_locked:
         return None
@@ -54,4 +58,5 @@ def touch_in_turn(*, principal: Principal, session_id: UUID, by_hand: bool) -> S
             expires_at=session.expires_at,
             max_duration_minutes=session.max_duration_minutes,
         )
-    return store_activity(session_id, now, by_hand=by_hand) or session
+    # Locked, live and renewable, so it is found.
+    return cast("Session", store_activity(session_id, now, by_hand=by_hand))

@@ -19,6 +19,7 @@ urlpatterns = [
 ]
 
 
+@pytest.mark.endurance
 def test_all_api_tests_pass_in_a_project_with_its_own_ways():
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     finished = subprocess.run(

@@ -268,7 +268,7 @@ def test_warning_and_renewal(chat):
 
 def test_a_session_that_cannot_be_renewed(chat):
     chat.change_session(
-        created_at="now() - timedelta(minutes=718)",
+        created_at="now() - timedelta(minutes=717)",
         expires_at="now() + timedelta(minutes=2)",
     )
     chat.come_back()
