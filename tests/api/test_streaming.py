@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from django_eliza_sessions.models import Message, Reply
+from django_eliza_sessions.models import Event, Message, Reply
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import watching
 from django_eliza_sessions.services.lifecycle import end_session
@@ -25,9 +25,11 @@ KEEP_ALIVE = ": keep-alive\n\n"
 
 @pytest.fixture
 def all_over():
-    """No reply is under way and nobody watches, in the end."""
+    """No reply is under way, nothing is left to tell and nobody watches, in the end."""
     yield
     wait_until(lambda: not Reply.objects.unfinished().exists(), "the replies")
+    untold = Event.objects.filter(relay_at__isnull=False)
+    wait_until(lambda: not untold.exists(), "those who hear of it")
     wait_until(lambda: not watching._lookout._watchers, "the watchers")
 
 
