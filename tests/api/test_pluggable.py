@@ -26,8 +26,8 @@ def test_all_api_tests_pass_in_a_project_with_its_own_ways():
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
             *("--ds", "tests.api.host.settings", "--create-db"),
-            *(str(HERE), str(HERE / "host" / "own_ways.py")),
-            *("--ignore", __file__),
+            *("-o", "python_files=test_*.py own_ways.py"),
+            *(str(HERE), "--ignore", __file__),
         ],
         env=environment,
         capture_output=True,

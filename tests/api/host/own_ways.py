@@ -1,13 +1,12 @@
 """Tests that run inside of the host project only; test_pluggable.py starts them."""
 
-import uuid
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
+from django_eliza_sessions.services.access import user_id_of
 from tests.api.shapes import error_of
 from tests.conftest import Api
 
@@ -15,14 +14,15 @@ from tests.conftest import Api
 def token_holder(name: str, **fields) -> Api:
     user = get_user_model().objects.create_user(name, **fields)
     token = Token.objects.create(user=user)
-    return Api(Client(headers={"Authorization": f"Token {token.key}"}))
+    client = Client(headers={"Authorization": f"Token {token.key}"})
+    return Api(client, user_id_of(user))
 
 
 @pytest.mark.usefixtures("closed_door")
 class TestTokensOfTheProject:
     def test_open_the_door(self, agent):
         ann, bob = token_holder("ann"), token_holder("bob")
-        body = {"agentId": str(agent.pk), "userId": str(uuid.uuid4())}
+        body = {"agentId": str(agent.pk), "userId": ann.user_id}
         created = ann.post("", body)
         assert created.status_code == 201
         path = f"/{created.json()['sessionId']}"
@@ -38,7 +38,7 @@ class TestTokensOfTheProject:
     def test_need_no_csrf_token(self, agent):
         api = token_holder("ann")
         api.client.handler.enforce_csrf_checks = True
-        body = {"agentId": str(agent.pk), "userId": str(uuid.uuid4())}
+        body = {"agentId": str(agent.pk), "userId": api.user_id}
         assert api.post("", body).status_code == 201
 
 
