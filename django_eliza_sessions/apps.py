@@ -21,10 +21,10 @@ class ElizaSessionsConfig(AppConfig):
     def ready(self) -> None:
         """Register what has to be known before the first request."""
         # These need the apps; the clock begins to count the uptime.
-        from django.contrib.auth import get_user_model  # noqa: PLC0415
+        from django.contrib.auth import get_user_model  # noqa: PLC0415 - needs the apps
 
-        from django_eliza_sessions import checks  # noqa: F401, PLC0415
-        from django_eliza_sessions.services import clock, users  # noqa: F401, PLC0415
+        from django_eliza_sessions import checks  # noqa: F401, PLC0415 - registers
+        from django_eliza_sessions.services import clock, users  # noqa: F401, PLC0415 - likewise
 
         post_save.connect(
             users.end_sessions_of_deactivated,
@@ -40,6 +40,6 @@ class ElizaSessionsConfig(AppConfig):
         # What is wrong with these the system checks say.
         with suppress(ImportError, ImproperlyConfigured):
             if conf.realtime_redis_url:
-                from django_eliza_sessions.realtime import announcing  # noqa: PLC0415
+                from django_eliza_sessions.realtime import announcing  # noqa: PLC0415 - an extra
 
                 announcing.connect()

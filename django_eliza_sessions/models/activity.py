@@ -81,8 +81,8 @@ def _prepared(name: str, value: object) -> Any:
 @cache
 def _statement(
     by_hand: bool,  # noqa: FBT001 - what the cache goes by
-    if_free: bool,  # noqa: FBT001
-    owned: bool,  # noqa: FBT001
+    if_free: bool,  # noqa: FBT001 - the same
+    owned: bool,  # noqa: FBT001 - the same
     agents: int | None,
     also: tuple[str, ...],
 ) -> Select:

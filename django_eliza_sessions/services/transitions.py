@@ -16,7 +16,6 @@ from django_eliza_sessions.timeouts import TimeoutConfig
 CONFIG_FIELDS = tuple(TimeoutConfig.__dataclass_fields__)
 DEADLINE_FIELDS = ("expires_at", "warns_at", "sweep_at")
 CLOSING_FIELDS = ("expires_at", "sweep_at", "closed_at", "close_reason", "last_sequence")
-WARNING_FIELDS = ("sweep_at", "warned_for", "last_sequence")
 
 
 def configure(session: Session, config: TimeoutConfig) -> None:
@@ -63,13 +62,6 @@ def record_activity(session: Session, now: datetime, *also: str) -> bool:
 def announce_renewal(session: Session) -> None:
     """Tell whoever listens, once it is certain."""
     announce(signals.session_renewed, session, session=session)
-
-
-def warn(session: Session, now: datetime) -> Event:
-    """Record that the session came within its warning threshold."""
-    session.warned_for = session.expires_at
-    session.sweep_at = next_due_at(session)
-    return next_event(session, Event.Kind.WARNED, now, deadline=session.expires_at)
 
 
 def expire(session: Session, now: datetime) -> Event:
