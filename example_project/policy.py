@@ -21,7 +21,8 @@ class ContentSecurityPolicyMiddleware(MiddlewareMixin):
         self, _request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Give a response the project's policy, unless it has one of its own."""
-        response.headers.setdefault(HEADER, written(settings.SECURE_CSP))
+        if HEADER not in response.headers:
+            response.headers[HEADER] = written(settings.SECURE_CSP)
         return response
 
 

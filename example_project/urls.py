@@ -24,11 +24,12 @@ redoc = with_policy(
 )
 
 urlpatterns = [
+    # First, because most requests are for it.
+    path("", include("django_eliza_sessions.urls")),
     path("", RedirectView.as_view(pattern_name="docs")),
     path("chat/", chat, name="chat"),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", docs, name="docs"),
     path("api/redoc/", redoc, name="redoc"),
-    path("", include("django_eliza_sessions.urls")),
 ]
