@@ -6,11 +6,12 @@ may do what stays with ``Principal``, which is passed. Tasks of an event loop, a
 that serve them, inherit it; threads of our own begin with ``code``.
 """
 
-import uuid
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 #: ``task``: in the background, by Celery or a thread. ``code``: the project's own.
@@ -32,7 +33,7 @@ class Origin:
 
     door: Door = "code"
     actor: str = "system"
-    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    request_id: str = field(default_factory=partial(secrets.token_hex, 16))
     session_id: str = ""
 
 

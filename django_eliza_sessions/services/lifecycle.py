@@ -73,7 +73,7 @@ def create_session(
         SessionCreationError: The database refused it.
     """
     metadata = check_metadata(metadata)
-    overrides = parse_overrides(timeouts or {}, conf.timeout_limits)
+    overrides = parse_overrides(timeouts, conf.timeout_limits) if timeouts else {}
     _check_user(principal, user_id)
     try:
         with transaction.atomic():
@@ -99,14 +99,15 @@ def create_session(
             config = _inherited_config(agent).overridden_by(overrides)
             transitions.configure(session, config)
             event = transitions.next_event(session, Event.Kind.CREATED, now)
-            insert_session(session)
+            digests = digests_of(user_id)
+            insert_session(session, digests)
             record_events([event])
             record(
                 Action.SESSION_CREATED,
                 session_id=session.pk,
                 actor=principal.id,
                 # By which an erasure finds it, also when the session is long purged.
-                user=digests_of(user_id)[0],
+                user=digests[0],
             )
             remember(known, session=session)
     except Error as error:

@@ -1,5 +1,6 @@
 """Tombstones: the ids of users whose everything was erased are not used again."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.utils.crypto import salted_hmac
@@ -23,8 +24,8 @@ def digests_of(user_id: UUID) -> list[str]:
     ]
 
 
-def insert_session(session: Session) -> None:
-    """Store a new session, unless its user was erased.
+def insert_session(session: Session, digests: Sequence[str]) -> None:
+    """Store a new session, unless its user, who has these digests, was erased.
 
     The agent's row must be kept in this transaction (``agents.keep_agent``): an erasure
     waits for it once its tombstone stands, so either sees what the other wrote.
@@ -32,7 +33,6 @@ def insert_session(session: Session) -> None:
     Raises:
         PermissionDeniedError: The user was erased.
     """
-    digests = digests_of(session.user_id)
     if not insert_row_unless(session, Erasure, "user_digest", digests):
         raise PermissionDeniedError(
             f"Everything of the userId {session.user_id} was erased on request, so it "
