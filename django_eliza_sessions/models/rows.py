@@ -20,6 +20,7 @@ from django_eliza_sessions.models.statements import (
     insert_unless_sql,
     inserted_fields,
     select_sql,
+    selecting,
     update_sql,
 )
 
@@ -150,9 +151,15 @@ def fetch_rows(
     """
     strength = "NO KEY UPDATE" if lock else "KEY SHARE" if keep else ""
     select = select_sql(model, related, tuple(where), also, strength)
-    with connection.cursor() as cursor:
-        cursor.execute(select.sql, _prepare(model, where.items(), values))
-        return select.read(cursor.fetchall())
+    return select.fetch(_prepare(model, where.items(), values))
+
+
+def fetch_query(query: "models.QuerySet[M]") -> list[M]:
+    """Return the rows that a query finds, in its order, read as ``fetch_rows`` does."""
+    keys = query.values("pk").query
+    # One that cannot match anything is asked, too.
+    sql, params = keys.get_compiler(connection=connection, elide_empty=False).as_sql()
+    return selecting(query.model, sql).fetch(params)
 
 
 def _update(

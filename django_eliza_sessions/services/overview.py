@@ -12,6 +12,7 @@ from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import PermissionDeniedError
 from django_eliza_sessions.models import Session
 from django_eliza_sessions.models.neglect import is_anything_neglected
+from django_eliza_sessions.models.rows import fetch_query
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
@@ -155,8 +156,8 @@ def _newest(parts: list[SessionQuerySet], limit: int) -> list[Session]:
         newer = part
         if len(found) == limit:
             newer = part.filter(created_at__gte=found[-1].created_at)
-        merged = {s.pk: s for s in (*found, *newer.newest_first()[:limit])}
-        in_order = sorted(merged.values(), key=lambda s: (s.created_at, s.pk), reverse=True)
+        merged = {s.id: s for s in (*found, *fetch_query(newer.newest_first()[:limit]))}
+        in_order = sorted(merged.values(), key=lambda s: (s.created_at, s.id), reverse=True)
         found = in_order[:limit]
     return found
 

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
 from django_eliza_sessions.models.rows import (
+    fetch_query,
     fetch_row,
     fetch_rows,
     insert_rows,
@@ -115,7 +116,30 @@ class TestFetching:
         update = {"metadata": {"b": 1e20, "a": "é"}, "warned_for": NOON}
         Session.objects.update(**update)
 
-        assert same(fetch_row(Session, id=session.pk)) == session
+        row = fetch_row(Session, id=session.pk)
+
+        assert same(row) == session
+        assert (row._state.adding, row._state.db) == (False, "default")
+
+    @pytest.mark.postgresql
+    def test_has_times_read_by_the_driver(self, session, monkeypatch):
+        loader = "django.db.backends.postgresql.psycopg_any.BaseTzLoader.load"
+        monkeypatch.setattr(loader, lambda *_: pytest.fail("Python read a time."))
+
+        assert fetch_row(Session, id=session.pk).created_at == session.created_at
+
+    def test_reads_a_query_in_its_order(self, session_factory, django_assert_num_queries):
+        ids = sorted(session_factory(metadata={"n": n}).pk for n in range(3))
+
+        with django_assert_num_queries(1):
+            rows = fetch_query(Session.objects.order_by("-id")[:2])
+
+        assert [row.pk for row in rows] == [ids[2], ids[1]]
+        for row in rows:
+            same(row)
+
+    def test_reads_nothing_of_a_query_that_cannot_match(self, session):
+        assert fetch_query(Session.objects.filter(agent_id__in=[])) == []
 
     def test_follows_foreign_keys(self, session, django_assert_num_queries):
         row = message(session)
