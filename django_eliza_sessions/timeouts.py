@@ -12,6 +12,8 @@ from typing import Any
 
 from django_eliza_sessions.exceptions import InvalidTimeoutConfigError, quote
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeoutConfig:
@@ -113,7 +115,7 @@ def _parse(field: str, value: object, limits: TimeoutLimits) -> int | bool | Non
 
 def milliseconds_between(start: datetime, end: datetime) -> int:
     """Return the time from ``start`` to ``end`` in whole milliseconds, never negative."""
-    return max(0, (end - start) // timedelta(milliseconds=1))
+    return max(0, (end - start) // _MILLISECOND)
 
 
 def is_near_expiration(*, now: datetime, expires_at: datetime, warns_at: datetime) -> bool:

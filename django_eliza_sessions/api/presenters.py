@@ -17,6 +17,8 @@ from django_eliza_sessions.wire import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django_eliza_sessions.models import Message, Reply, Session
     from django_eliza_sessions.services.history import MessagePage
     from django_eliza_sessions.services.messages import SentMessage
@@ -25,9 +27,8 @@ if TYPE_CHECKING:
 
 def created_session(session: "Session") -> dict[str, Any]:
     """Return what creating a session answers."""
-    config = session.timeout_config
     return {
-        "sessionId": str(session.pk),
+        "sessionId": str(session.id),
         "channelId": str(session.channel_id),
         "agentId": str(session.agent_id),
         "userId": str(session.user_id),
@@ -35,17 +36,17 @@ def created_session(session: "Session") -> dict[str, Any]:
         "metadata": session.metadata,
         "expiresAt": timestamp(session.expires_at),
         "timeoutConfig": {
-            "timeoutMinutes": config.timeout_minutes,
-            "autoRenew": config.auto_renew,
-            "maxDurationMinutes": config.max_duration_minutes,
-            "warningThresholdMinutes": config.warning_threshold_minutes,
+            "timeoutMinutes": session.timeout_minutes,
+            "autoRenew": session.auto_renew,
+            "maxDurationMinutes": session.max_duration_minutes,
+            "warningThresholdMinutes": session.warning_threshold_minutes,
         },
     }
 
 
-def session_info(session: "Session") -> dict[str, Any]:
-    """Return a session with its present state."""
-    now = clock.now()
+def session_info(session: "Session", now: "datetime | None" = None) -> dict[str, Any]:
+    """Return a session with its state at a moment, the present unless told."""
+    now = now or clock.now()
     return created_session(session) | {
         "lastActivity": timestamp(session.last_activity_at),
         "renewalCount": session.renewal_count,
@@ -56,8 +57,9 @@ def session_info(session: "Session") -> dict[str, Any]:
 
 def session_page(page: "SessionPage") -> dict[str, Any]:
     """Return a page of the list of sessions."""
+    now = clock.now()
     return {
-        "sessions": [session_info(session) for session in page.sessions],
+        "sessions": [session_info(session, now) for session in page.sessions],
         "total": page.total,
         "stats": {
             "totalSessions": page.counts.all,

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from django_eliza_sessions.api import presenters
 from django_eliza_sessions.models import Session
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import lifecycle, sweep
@@ -57,6 +58,22 @@ class TestAnswer:
             "hasMore": False,
             "nextCursor": None,
         }
+
+    def test_shows_all_sessions_at_one_moment(
+        self, api, clock, session_factory, monkeypatch
+    ):
+        session_factory(), session_factory()
+        frozen = presenters.clock.now
+
+        def tick():
+            clock.shift(timedelta(seconds=1))
+            return frozen()
+
+        monkeypatch.setattr(presenters.clock, "now", tick)
+
+        one, other = api.get("").json()["sessions"]
+
+        assert one["timeRemaining"] == other["timeRemaining"]
 
     def test_may_be_empty(self, api):
         assert api.get("").json() == {
