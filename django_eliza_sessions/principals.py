@@ -24,6 +24,11 @@ class Principal:
     user_id: UUID | None = None
     agent_ids: frozenset[UUID] | None = None
 
+    @property
+    def sees_only(self) -> str | None:
+        """Whose sessions the caller sees; ``None`` for everybody's."""
+        return None if self.is_admin else self.id
+
     def may_use_agent(self, agent_id: UUID) -> bool:
         """Tell whether the caller may have to do with an agent."""
         return self.agent_ids is None or agent_id in self.agent_ids

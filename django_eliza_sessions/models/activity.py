@@ -1,38 +1,38 @@
-"""The one statement that renews sessions (contract, "Lifetime")."""
+"""The one statement that renews sessions (contract, "Lifetime"), and adds to them.
 
-from collections.abc import Collection, Mapping
+What is added, messages and events and replies, is counted by the same statement, and
+stored together with it.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, models
 
+from django_eliza_sessions.models.agent import Agent
+from django_eliza_sessions.models.event import Event
+from django_eliza_sessions.models.message import Message
 from django_eliza_sessions.models.session import Session
 from django_eliza_sessions.models.statements import Select, field_of, returning
-
-ACTIVITY_FIELDS = (
-    "last_activity_at",
-    "renewed_at",
-    "renewal_count",
-    "expires_at",
-    "warns_at",
-    "sweep_at",
-)
+from django_eliza_sessions.models.together import change_and_insert
 
 
 def store_activity(
     session_id: UUID,
     now: datetime,
     *,
+    rows: Sequence[models.Model] = (),
+    is_sign_of_life: bool = True,
     by_hand: bool = False,
     owner: str | None = None,
     agent_ids: Collection[UUID] | None = None,
     if_free: bool = False,
-    values: Mapping[str, object] = MappingProxyType({}),
 ) -> Session | None:
-    """Note a sign of life in a live session, and renew it if it renews itself.
+    """Note a sign of life in a live session, renew it if it renews itself, and add to it.
 
     Whether it is live is asked of the row that is changed, so that whoever changes it at
     the same moment comes before or after. ``sweep_at`` stays unless the next warning is
@@ -41,12 +41,19 @@ def store_activity(
     Args:
         session_id: Which session.
         now: The moment of the activity.
+        rows: What to add: at most one message, and events and a reply, unsaved. ``F``
+            stands for what the session then has: its ``last_sequence`` counts all the
+            events, and its ``last_message_at`` is the message's time, which is at least
+            a millisecond after the last one's, so that a time is an exact place in the
+            history.
+        is_sign_of_life: Otherwise only add to it, live or not: the caller has locked it.
         by_hand: Renew it whatever its ``auto_renew`` says, or else do nothing.
         owner: Only a session of this principal's.
         agent_ids: Only a session with one of these agents.
-        if_free: Do nothing if somebody else has locked the row, instead of waiting, so
-            that ``now`` still is the present. Only where the database can tell.
-        values: Other fields to store, by name.
+        if_free: Do nothing if there is something to wait for or to look at: somebody
+            else has locked the row, or, with a message, its agent is disabled or does
+            not simply let messages wait. So ``now`` still is the present. Only where
+            the database can tell.
 
     Returns:
         The session as stored; ``None`` where nothing was done: there is none, it is over,
@@ -55,82 +62,133 @@ def store_activity(
     params = {
         "id": _prepared("id", session_id),
         "now": _prepared("last_activity_at", now),
-        **{f"new_{name}": _prepared(name, value) for name, value in values.items()},
     }
     if owner is not None:
         params["owner"] = owner
     for i, agent_id in enumerate(agent_ids or ()):
         params[f"agent_{i}"] = _prepared("id", agent_id)
     statement = _statement(
-        by_hand,
-        if_free,
-        owner is not None,
-        None if agent_ids is None else len(agent_ids),
-        tuple(values),
+        _Shape(
+            is_sign_of_life=is_sign_of_life,
+            by_hand=by_hand,
+            if_free=if_free,
+            is_owned=owner is not None,
+            agents=None if agent_ids is None else len(agent_ids),
+            has_message=any(isinstance(row, Message) for row in rows),
+            events=sum(isinstance(row, Event) for row in rows),
+        )
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement.sql, params)
-        found: list[Session] = statement.read(cursor.fetchall())
-    return found[0] if found else None
+    return cast("Session | None", change_and_insert(statement, params, rows))
 
 
 def _prepared(name: str, value: object) -> Any:
     return field_of(Session, name).get_db_prep_save(value, connection)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What makes one statement another."""
+
+    is_sign_of_life: bool
+    by_hand: bool
+    if_free: bool
+    is_owned: bool
+    agents: int | None
+    has_message: bool
+    events: int
+
+
 @cache
-def _statement(
-    by_hand: bool,  # noqa: FBT001 - what the cache goes by
-    if_free: bool,  # noqa: FBT001 - the same
-    owned: bool,  # noqa: FBT001 - the same
-    agents: int | None,
-    also: tuple[str, ...],
-) -> Select:
-    table = Session._meta.db_table
-    is_sqlite = connection.vendor == "sqlite"
-    least, greatest = ("MIN", "MAX") if is_sqlite else ("LEAST", "GREATEST")
-    anchor = f"{greatest}(t0.renewed_at, %(now)s)"
-    hard_deadline = _shifted("t0.created_at", "+", "t0.max_duration_minutes")
-    idle_deadline = _shifted(anchor, "+", "t0.timeout_minutes")
-    deadline = f"{least}({idle_deadline}, {hard_deadline})"
-    warning = _shifted(deadline, "-", "t0.warning_threshold_minutes")
-    renews = f"t0.expires_at < {hard_deadline}"
-    row = "%(id)s"
-    if if_free:
-        free = "FOR NO KEY UPDATE SKIP LOCKED"
-        row = f"(SELECT id FROM {table} WHERE id = {row} {free})"  # noqa: S608 - of names
-    conditions = [f"t0.id = {row}", "t0.closed_at IS NULL", "t0.expires_at > %(now)s"]
-    if by_hand:
-        conditions.append(renews)
-    else:
-        renews += " AND t0.auto_renew"
-    if owned:
-        conditions.append("t0.owner = %(owner)s")
-    if agents is not None:
-        names = [f"%(agent_{i})s" for i in range(agents)]
-        conditions.append(f"t0.agent_id IN ({', '.join(names)})")
-    changes = {
-        "last_activity_at": f"{greatest}(t0.last_activity_at, %(now)s)",
-        "renewed_at": f"CASE WHEN {renews} THEN {anchor} ELSE t0.renewed_at END",
-        "renewal_count": f"t0.renewal_count + CASE WHEN {renews} THEN 1 ELSE 0 END",
-        "expires_at": f"CASE WHEN {renews} THEN {deadline} ELSE t0.expires_at END",
-        "warns_at": f"CASE WHEN {renews} THEN {warning} ELSE t0.warns_at END",
-        "sweep_at": f"CASE WHEN {renews} THEN {least}(t0.sweep_at, {warning}) "
-        "ELSE t0.sweep_at END",
-        **{name: f"%(new_{name})s" for name in also},
-    }
+def _statement(shape: _Shape) -> Select:
+    changes = dict(_counted(shape))
+    if shape.is_sign_of_life:
+        changes |= _renewal(shape)
     return returning(
         Session,
-        f"UPDATE {table} AS t0 "  # noqa: S608 - of names only
+        f"UPDATE {Session._meta.db_table} AS t0 "  # noqa: S608 - of names only
         f"SET {', '.join(f'{name} = {value}' for name, value in changes.items())} "
-        f"WHERE {' AND '.join(conditions)}",
+        f"WHERE {' AND '.join(_conditions(shape))}",
     )
 
 
-def _shifted(moment: str, sign: str, minutes: str) -> str:
-    minute = "interval '1 minute'"
-    if not connection.features.has_native_duration_field:
-        minute = "60000000"  # Microseconds, as Django keeps durations there.
-    return connection.ops.combine_duration_expression(
-        sign, [moment, f"({minutes} * {minute})"]
-    )
+def _counted(shape: _Shape) -> Iterator[tuple[str, str]]:
+    if shape.has_message:
+        later = _shifted("t0.last_message_at", "+", _microseconds(1000))
+        next_free = f"COALESCE({later}, %(now)s)"
+        yield "message_count", "t0.message_count + 1"
+        yield "last_message_at", _function("greatest", "%(now)s", next_free)
+    if shape.events:
+        yield "last_sequence", f"t0.last_sequence + {shape.events:d}"
+
+
+def _renewal(shape: _Shape) -> dict[str, str]:
+    anchor = _function("greatest", "t0.renewed_at", "%(now)s")
+    idle_deadline = _shifted(anchor, "+", _minutes("timeout_minutes"))
+    deadline = _function("least", idle_deadline, _hard_deadline())
+    warning = _shifted(deadline, "-", _minutes("warning_threshold_minutes"))
+    renews = _is_renewable()
+    if not shape.by_hand:
+        renews += " AND t0.auto_renew"
+
+    def renewed(name: str, value: str) -> str:
+        return f"CASE WHEN {renews} THEN {value} ELSE t0.{name} END"
+
+    return {
+        "last_activity_at": _function("greatest", "t0.last_activity_at", "%(now)s"),
+        "renewed_at": renewed("renewed_at", anchor),
+        "renewal_count": renewed("renewal_count", "t0.renewal_count + 1"),
+        "expires_at": renewed("expires_at", deadline),
+        "warns_at": renewed("warns_at", warning),
+        "sweep_at": renewed("sweep_at", _function("least", "t0.sweep_at", warning)),
+    }
+
+
+def _conditions(shape: _Shape) -> Iterator[str]:
+    row = "%(id)s"
+    if shape.if_free:
+        table, free = Session._meta.db_table, "FOR NO KEY UPDATE SKIP LOCKED"
+        row = f"(SELECT id FROM {table} WHERE id = {row} {free})"  # noqa: S608 - of names
+    yield f"t0.id = {row}"
+    if shape.is_sign_of_life:
+        yield "t0.closed_at IS NULL"
+        yield "t0.expires_at > %(now)s"
+    if shape.by_hand:
+        yield _is_renewable()
+    if shape.is_owned:
+        yield "t0.owner = %(owner)s"
+    if shape.agents is not None:
+        yield f"t0.agent_id IN ({', '.join(f'%(agent_{i})s' for i in range(shape.agents))})"
+    if shape.if_free and shape.has_message:
+        yield (
+            f"EXISTS (SELECT 1 FROM {Agent._meta.db_table} agent "  # noqa: S608 - the same
+            "WHERE agent.id = t0.agent_id AND agent.enabled "
+            f"AND agent.when_busy = '{Agent.WhenBusy.ENQUEUE}')"
+        )
+
+
+def _is_renewable() -> str:
+    return f"t0.expires_at < {_hard_deadline()}"
+
+
+def _hard_deadline() -> str:
+    return _shifted("t0.created_at", "+", _minutes("max_duration_minutes"))
+
+
+def _function(name: str, *arguments: str) -> str:
+    if connection.vendor == "sqlite":
+        name = {"least": "MIN", "greatest": "MAX"}[name]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _minutes(column: str) -> str:
+    return f"t0.{column} * {_microseconds(60_000_000)}"
+
+
+def _microseconds(count: int) -> str:
+    if connection.features.has_native_duration_field:
+        return f"interval '{count:d} microseconds'"
+    return str(count)  # As Django keeps durations there.
+
+
+def _shifted(moment: str, sign: str, duration: str) -> str:
+    return connection.ops.combine_duration_expression(sign, [moment, f"({duration})"])

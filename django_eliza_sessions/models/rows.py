@@ -7,10 +7,11 @@ values are still translated by the fields, so both databases are served alike.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_eliza_sessions.models.statements import (
@@ -31,6 +32,11 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
     """Store new rows of one model; keys that the database counts are not read back."""
     params = [param for row in rows for param in _inserted(row)]
     _execute(insert_sql(type(rows[0]), len(rows)), params)
+    mark_stored(rows)
+
+
+def mark_stored(rows: Iterable[models.Model]) -> None:
+    """Have rows know that they are in the database now."""
     for row in rows:
         row._state.adding = False
         row._state.db = connection.alias
@@ -54,8 +60,7 @@ def insert_row_unless(
     unwanted = _prepare(other, ((field, value) for value in values))
     if not _execute(sql, _inserted(row) + unwanted):
         return False
-    row._state.adding = False
-    row._state.db = connection.alias
+    mark_stored([row])
     return True
 
 
@@ -160,6 +165,14 @@ def fetch_query(query: "models.QuerySet[M]") -> list[M]:
     # One that cannot match anything is asked, too.
     sql, params = keys.get_compiler(connection=connection, elide_empty=False).as_sql()
     return selecting(query.model, sql).fetch(params)
+
+
+def failing_alone() -> AbstractContextManager[object]:
+    """Return a context for one statement that may fail without its transaction.
+
+    That takes a savepoint; outside a transaction a statement is one of its own.
+    """
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 def _update(

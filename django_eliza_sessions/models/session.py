@@ -221,6 +221,12 @@ class Session(models.Model):
         """Whether nothing can extend the session any more."""
         return self.expires_at >= self.timeout_config.hard_deadline(self.created_at)
 
+    @property
+    def was_just_renewed(self) -> bool:
+        """Whether the latest sign of life renewed the session."""
+        renews_itself = self.auto_renew and self.renewal_count > 0
+        return renews_itself and self.renewed_at == self.last_activity_at
+
     def is_expired(self, now: datetime) -> bool:
         """Tell whether the deadline has passed, whatever a sweep has done."""
         return self.close_reason == self.CloseReason.EXPIRED or self.expires_at <= now

@@ -14,7 +14,8 @@ def field_of(model: type[models.Model], name: str) -> Any:
     return model._meta.get_field(name)
 
 
-def _quote(name: str | None) -> str:
+def quote(name: str | None) -> str:
+    """Return the name of a column or table as SQL has it."""
     assert name is not None  # noqa: S101 - every field of ours has a column
     return connection.ops.quote_name(name)
 
@@ -29,10 +30,10 @@ def inserted_fields(model: type[models.Model]) -> "list[models.Field[Any, Any]]"
 @cache
 def insert_sql(model: type[models.Model], count: int) -> str:
     """Return what stores so many rows."""
-    columns = [_quote(field.column) for field in inserted_fields(model)]
+    columns = [quote(field.column) for field in inserted_fields(model)]
     row = f"({', '.join(['%s'] * len(columns))})"
     return (
-        f"INSERT INTO {_quote(model._meta.db_table)} ({', '.join(columns)}) "
+        f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(columns)}) "
         f"VALUES {', '.join([row] * count)}"
     )
 
@@ -50,8 +51,8 @@ def insert_unless_sql(
     insert, _values, row = insert_sql(model, 1).partition("VALUES ")
     return (
         f"{insert}SELECT {row[1:-1]} WHERE NOT EXISTS ("
-        f"SELECT 1 FROM {_quote(other._meta.db_table)} "
-        f"WHERE {_quote(field_of(other, field).column)} IN ({', '.join(['%s'] * count)}))"
+        f"SELECT 1 FROM {quote(other._meta.db_table)} "
+        f"WHERE {quote(field_of(other, field).column)} IN ({', '.join(['%s'] * count)}))"
     )
 
 
@@ -61,7 +62,7 @@ def update_sql(
 ) -> str:
     """Return what sets fields of the row, or rows, that hold these values."""
     return (
-        f"UPDATE {_quote(model._meta.db_table)} AS t0 "
+        f"UPDATE {quote(model._meta.db_table)} AS t0 "
         f"SET {', '.join(_equations(model, fields))} "
         f"WHERE {' AND '.join(_equations(model, where, 't0.'))} {also}"
     )
@@ -70,7 +71,7 @@ def update_sql(
 def _equations(
     model: type[models.Model], names: Iterable[str], table: str = ""
 ) -> Iterator[str]:
-    return (f"{table}{_quote(field_of(model, name).column)} = %s" for name in names)
+    return (f"{table}{quote(field_of(model, name).column)} = %s" for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def select_sql(
 ) -> Select:
     """Return what reads rows; ``strength`` is how it locks them, if it does."""
     parts = [_part(model)]
-    tables = f"{_quote(model._meta.db_table)} t0"
+    tables = f"{quote(model._meta.db_table)} t0"
     paths = ["", *related]
     columns: list[str] = []
     converters: list[Converter] = []
@@ -169,8 +170,8 @@ def select_sql(
             link = field_of(parts[parent].model, path.rpartition("__")[2])
             parts.append(_part(link.related_model, len(columns), parent, link))
             tables += (
-                f" JOIN {_quote(link.related_model._meta.db_table)} t{number} "
-                f"ON t{number}.id = t{parent}.{_quote(link.column)}"
+                f" JOIN {quote(link.related_model._meta.db_table)} t{number} "
+                f"ON t{number}.id = t{parent}.{quote(link.column)}"
             )
         _add_columns(parts[number].model, f"t{number}.", columns, converters)
     sql = (
@@ -221,5 +222,5 @@ def _add_columns(
                 *column.get_db_converters(connection),
             )
         ]
-        name = prefix + _quote(field.column)
+        name = prefix + quote(field.column)
         columns.append(field.select_format(compiler, name, ())[0])

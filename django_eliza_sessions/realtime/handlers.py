@@ -37,7 +37,8 @@ from django_eliza_sessions.realtime.rooms import Rooms
 from django_eliza_sessions.realtime.threads import in_thread
 from django_eliza_sessions.services.limits import count_message
 from django_eliza_sessions.services.lookup import get_session, open_transcript
-from django_eliza_sessions.services.messages import SentMessage, Transport, send_message
+from django_eliza_sessions.services.messages import send_message
+from django_eliza_sessions.services.sending import SentMessage, Transport
 
 logger = logging.getLogger(__name__)
 Answer = dict[str, Any]

@@ -34,7 +34,7 @@ def touch_if_free(
         session_id,
         clock.now(),
         by_hand=by_hand,
-        owner=None if principal.is_admin else principal.id,
+        owner=principal.sees_only,
         agent_ids=principal.agent_ids,
         if_free=True,
     )

@@ -4,6 +4,7 @@ Every write is conditional on the holder's fencing number, so one that lost the 
 can change nothing.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,20 +20,16 @@ from django_eliza_sessions.exceptions import MessageSendError, SessionExpiredErr
 from django_eliza_sessions.models import Event, Message, Reply, ReplyChunk, Session
 from django_eliza_sessions.models.reply import ReplyQuerySet
 from django_eliza_sessions.models.rows import (
+    failing_alone,
     fetch_row,
     insert_rows,
-    update_row,
     update_row_if,
 )
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.announce import announce
 from django_eliza_sessions.services.dispatch import dispatch_reply
-from django_eliza_sessions.services.outbox import record_events
-from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
-from django_eliza_sessions.services.transitions import (
-    next_event,
-    record_activity,
-)
+from django_eliza_sessions.services.transcript import new_message, store_rows
+from django_eliza_sessions.services.transitions import next_event
 
 #: A reply that took this long counts as activity when it ends; sooner, the message that
 #: asked for it has just counted.
@@ -54,7 +51,7 @@ def take_reply(reply: Reply) -> bool:
         "lease_until": now + timedelta(seconds=conf.reply_lease_seconds),
     }
     try:
-        with transaction.atomic():
+        with failing_alone():
             taken = update_row_if(reply, free, held, also=Reply.IN_TURN)
     except IntegrityError:
         return False  # Another one of the session was taken at the same moment.
@@ -125,20 +122,10 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
             input_tokens=answer.input_tokens,
             output_tokens=answer.output_tokens,
         )
-        message, event = append_message(
-            session,
-            now,
-            id=reply.answer_id,
-            author_id=session.agent_id,
-            is_agent=True,
-            content=answer.text,
-            metadata=answer.metadata(),
-        )
-        record_events([event, _end(reply, session, now)])
-        if session.auto_renew and now - session.last_activity_at >= LONG:
-            record_activity(session, now, *MESSAGE_FIELDS)
-        else:
-            update_row(session, *MESSAGE_FIELDS)
+        message = _answer(reply, session, answer.text, answer.metadata())
+        rows = list(_rows_of_end(reply, session, now, message))
+        took_long = now - session.last_activity_at >= LONG
+        store_rows(session.pk, now, rows, is_sign_of_life=took_long and session.auto_renew)
         dispatch_next(reply)
     return message
 
@@ -185,26 +172,34 @@ def stop_reply(
     now = clock.now()
     _write(reply, status=status, finished_at=now, error_code=code, error=error)
     chunks = reply.chunks.order_by("index").values_list("text", flat=True)
-    events = []
-    if partial_text := "".join(chunks):
-        _message, event = append_message(
-            session,
-            now,
-            id=reply.answer_id,
-            author_id=session.agent_id,
-            is_agent=True,
-            content=partial_text,
-            metadata={"incomplete": True},
-        )
-        events.append(event)
-    record_events([*events, _end(reply, session, now)])
-    update_row(session, *MESSAGE_FIELDS)
+    said = "".join(chunks)
+    message = _answer(reply, session, said, {"incomplete": True}) if said else None
+    rows = list(_rows_of_end(reply, session, now, message))
+    store_rows(session.pk, now, rows, is_sign_of_life=False)
 
 
-def _end(reply: Reply, session: Session, now: datetime) -> Event:
-    """Return the event of a reply's end, as its status says."""
+def _answer(
+    reply: Reply, session: Session, text: str, metadata: dict[str, object]
+) -> Message:
+    return new_message(
+        session.pk,
+        id=reply.answer_id,
+        author_id=session.agent_id,
+        is_agent=True,
+        content=text,
+        metadata=metadata,
+    )
+
+
+def _rows_of_end(
+    reply: Reply, session: Session, now: datetime, message: Message | None
+) -> Iterator[Message | Event]:
+    """Yield the answer and its event, if there is one, and the event of the end."""
+    if message is not None:
+        yield message
+        yield next_event(session, Event.Kind.MESSAGE, now, message_id=message.pk)
     kind = Event.Kind(f"reply_{reply.status}")
-    return next_event(session, kind, now, reply_id=reply.pk, message_id=reply.answer_id)
+    yield next_event(session, kind, now, reply_id=reply.pk, message_id=reply.answer_id)
 
 
 def _lock_session(reply: Reply) -> Session:

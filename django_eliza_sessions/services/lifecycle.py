@@ -145,7 +145,7 @@ def record_heartbeat(*, principal: Principal, session_id: UUID) -> Session:
             session = touch_in_turn(
                 principal=principal, session_id=session_id, by_hand=False
             )
-    if session.renewed_at == session.last_activity_at and session.auto_renew:
+    if session.was_just_renewed:
         announce_renewal(session)
     return session
 

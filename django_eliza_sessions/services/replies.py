@@ -5,14 +5,12 @@ the others do: ask for it, look at it, cancel it, and find a new holder for it.
 """
 
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
 from django_eliza_sessions.exceptions import NotFoundError, ReplyAlreadyCompleteError
 from django_eliza_sessions.models import Message, Reply, Session
-from django_eliza_sessions.models.rows import insert_rows
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, record
@@ -33,23 +31,14 @@ CANCELLED = "REPLY_CANCELLED"
 INTERRUPTED = "REPLY_INTERRUPTED"
 
 
-def open_reply(message: Message, *, dispatch: bool) -> Reply:
-    """Open the job of answering a message, in the message's own transaction.
-
-    Args:
-        message: Just stored; its session is locked.
-        dispatch: Whether to find somebody to do it once this is committed.
-    """
-    reply = Reply(
-        session=message.session,
+def new_reply(message: Message) -> Reply:
+    """Return the job of answering a message, to be stored together with it."""
+    return Reply(
+        session_id=message.session_id,
         message=message,
         created_at=message.created_at,
         lease_until=clock.now() + DISPATCH_GRACE,
     )
-    insert_rows([reply])
-    if dispatch:
-        transaction.on_commit(partial(dispatch_reply, reply_id=reply.pk))
-    return reply
 
 
 def cancel_reply(*, principal: Principal, session_id: UUID, message_id: UUID) -> Reply:

@@ -1,35 +1,54 @@
-"""Adding to a session's transcript."""
+"""Adding to what is said in a session, and telling of it."""
 
-import uuid
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
+from uuid import UUID
 
-from django_eliza_sessions.models import Event, Message, Session
-from django_eliza_sessions.models.rows import insert_rows
-from django_eliza_sessions.services.transitions import next_event
+from django.db import transaction
+from django.db.models import F
 
-MESSAGE_FIELDS = ("message_count", "last_message_at", "last_sequence")
+from django_eliza_sessions.models import Event, Message, Reply, Session
+from django_eliza_sessions.models.activity import store_activity
+from django_eliza_sessions.services.dispatch import dispatch_job
+from django_eliza_sessions.services.transitions import announce_renewal
 
 
-def append_message(
-    session: Session, now: datetime, *, author_id: uuid.UUID, is_agent: bool, **fields: Any
-) -> tuple[Message, Event]:
-    """Store a message of a locked session; return it with its event, yet to be recorded.
+def new_message(session_id: UUID, **fields: Any) -> Message:
+    """Return a message to be stored, which is when it gets its time."""
+    return Message(session_id=session_id, created_at=F("last_message_at"), **fields)
 
-    The caller saves the session's ``MESSAGE_FIELDS``. Within a session times are at
-    least a millisecond apart, so that a time is an exact place in the history.
+
+def store_rows(
+    session_id: UUID,
+    now: datetime,
+    rows: Sequence[Message | Event | Reply],
+    *,
+    is_sign_of_life: bool,
+    if_free: bool = False,
+    owner: str | None = None,
+    agent_ids: Collection[UUID] | None = None,
+) -> Session | None:
+    """Store what is new in a session, events among it, and have them relayed.
+
+    Takes what ``store_activity`` takes, and returns what it returns; the rows know their
+    session then.
     """
-    created_at = now
-    if session.last_message_at is not None:
-        created_at = max(now, session.last_message_at + timedelta(milliseconds=1))
-    session.last_message_at = created_at
-    session.message_count += 1
-    message = Message(
-        session=session,
-        author_id=author_id,
-        is_agent=is_agent,
-        created_at=created_at,
-        **fields,
+    session = store_activity(
+        session_id,
+        now,
+        rows=rows,
+        is_sign_of_life=is_sign_of_life,
+        if_free=if_free,
+        owner=owner,
+        agent_ids=agent_ids,
     )
-    insert_rows([message])
-    return message, next_event(session, Event.Kind.MESSAGE, now, message_id=message.pk)
+    if session is None:
+        return None
+    for row in rows:
+        row.session = session
+    transaction.on_commit(partial(dispatch_job, "relay_events"))
+    if is_sign_of_life and session.was_just_renewed:
+        announce_renewal(session)
+    return session

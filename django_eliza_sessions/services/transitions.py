@@ -1,7 +1,7 @@
 """What can change about a session.
 
-Each function but ``record_activity`` changes a locked row, unsaved; the caller saves the
-fields named here, in the same transaction as the events they return.
+Each function changes a locked row, unsaved; the caller saves the fields named here, in
+the same transaction as the events they return.
 """
 
 from datetime import datetime
@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.models import Event, Session
-from django_eliza_sessions.models.activity import ACTIVITY_FIELDS, store_activity
 from django_eliza_sessions.services.announce import announce
 from django_eliza_sessions.timeouts import TimeoutConfig
 
@@ -38,25 +37,6 @@ def next_due_at(session: Session) -> datetime:
     if session.warned_for == session.expires_at:
         return session.expires_at
     return min(session.warns_at, session.expires_at)
-
-
-def record_activity(session: Session, now: datetime, *also: str) -> bool:
-    """Store a sign of life in a locked live session; return whether it renewed it.
-
-    Args:
-        session: Gets what was stored.
-        now: The moment of the activity.
-        also: Fields of the session to store with it.
-    """
-    count = session.renewal_count
-    values = {name: getattr(session, name) for name in also}
-    stored = store_activity(session.pk, now, values=values)
-    for field in ACTIVITY_FIELDS if stored else ():
-        setattr(session, field, getattr(stored, field))
-    was_renewed = session.renewal_count > count
-    if was_renewed:
-        announce_renewal(session)
-    return was_renewed
 
 
 def announce_renewal(session: Session) -> None:

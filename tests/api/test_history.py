@@ -4,13 +4,12 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_eliza_sessions.models import Message, Session
-from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
+from django_eliza_sessions.services.transcript import new_message, store_rows
 from tests.api.shapes import HISTORY_MESSAGE, TIMESTAMP, error_of
 from tests.conftest import NOON
 
@@ -19,16 +18,13 @@ EPOCH_NOON = 1_767_268_800_000
 
 def say(session: Session, count: int, start: datetime = NOON) -> list[str]:
     """Store messages at one moment and return their ids, the oldest first."""
-    with transaction.atomic():
-        locked = Session.objects.select_for_update().get(pk=session.pk)
-        made = [
-            append_message(
-                locked, start, author_id=session.user_id, is_agent=False, content=f"{n}"
-            )
-            for n in range(count)
-        ]
-        locked.save(update_fields=MESSAGE_FIELDS)
-    return [str(message.pk) for message, _event in made]
+    made = [
+        new_message(session.pk, author_id=session.user_id, is_agent=False, content=f"{n}")
+        for n in range(count)
+    ]
+    for message in made:
+        store_rows(session.pk, start, [message], is_sign_of_life=False)
+    return [str(message.pk) for message in made]
 
 
 def ids_of(page) -> list[str]:

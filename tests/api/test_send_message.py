@@ -122,7 +122,12 @@ class TestAnswer:
         assert info["renewalCount"] == sent["sessionStatus"]["renewalCount"]
         assert info["isNearExpiration"] == sent["sessionStatus"]["isNearExpiration"]
 
-    @pytest.mark.parametrize(("transport", "count"), [("websocket", 7), ("http", 19)])
+    @pytest.mark.parametrize(
+        ("transport", "count"),
+        [("websocket", 3), ("http", 14)]
+        if connection.vendor == "postgresql"
+        else [("websocket", 7), ("http", 20)],
+    )
     def test_needs_this_many_queries(
         self, api, session, transport, count, django_assert_num_queries
     ):

@@ -5,17 +5,27 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.db.models import F
+from django.forms.models import model_to_dict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_eliza_sessions.models import Session
-from django_eliza_sessions.models.activity import ACTIVITY_FIELDS, store_activity
+from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
+from django_eliza_sessions.models.activity import store_activity
 from django_eliza_sessions.timeouts import TimeoutConfig
 from tests.conftest import NOON
 from tests.services.race import meanwhile
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
+ACTIVITY_FIELDS = (
+    "last_activity_at",
+    "renewed_at",
+    "renewal_count",
+    "expires_at",
+    "warns_at",
+    "sweep_at",
+)
 MINUTES = st.integers(1, 2880)
 #: Whole seconds are stored otherwise than their parts on SQLite, so both are wanted.
 MOMENTS = st.one_of(
@@ -109,10 +119,79 @@ def test_moments_never_go_back(session):
     assert later.renewal_count == 2
 
 
-def test_stores_other_fields_along(session):
-    stored = store_activity(session.pk, NOON, values={"message_count": 7})
+def message(session, **fields):
+    return Message(
+        session_id=session.pk,
+        author_id=F("user_id"),
+        is_agent=False,
+        content="Hello",
+        created_at=F("last_message_at"),
+        **fields,
+    )
 
-    assert stored.message_count == 7
+
+def event(session, **fields):
+    return Event(
+        session_id=session.pk, kind="message", created_at=NOON, relay_at=NOON, **fields
+    )
+
+
+def test_stores_what_is_new_and_counts_it(session):
+    said, told = message(session), event(session, sequence=F("last_sequence"))
+    reply = Reply(
+        session_id=session.pk,
+        message=said,
+        created_at=F("last_message_at"),
+        lease_until=NOON,
+    )
+
+    stored = store_activity(session.pk, NOON, rows=[said, told, reply])
+
+    assert (stored.message_count, stored.last_message_at) == (1, NOON)
+    assert stored.last_sequence == session.last_sequence + 1
+    assert Session.objects.get() == stored
+    assert values(Session.objects.get()) == values(stored)
+    assert (said.author_id, said.created_at) == (session.user_id, NOON)
+    assert model_to_dict(Message.objects.get()) == model_to_dict(said)
+    assert Event.objects.latest("sequence").sequence == told.sequence
+    assert Reply.objects.get().created_at == reply.created_at == NOON
+
+
+def test_spaces_messages_a_millisecond_apart(session):
+    for _ in range(3):
+        store_activity(session.pk, NOON, rows=[message(session)])
+
+    times = Message.objects.order_by("created_at").values_list("created_at", flat=True)
+    assert list(times) == [NOON + timedelta(milliseconds=n) for n in range(3)]
+
+
+def test_stores_nothing_new_for_a_session_that_is_over(session):
+    said, told = message(session), event(session, sequence=F("last_sequence"))
+
+    assert store_activity(session.pk, session.expires_at, rows=[said, told]) is None
+
+    assert not Message.objects.exists()
+    assert said._state.adding
+
+
+def test_adds_to_a_session_without_a_sign_of_life(session):
+    late = session.expires_at
+
+    stored = store_activity(
+        session.pk, late, rows=[message(session)], is_sign_of_life=False
+    )
+
+    assert stored.message_count == 1
+    assert values(stored) == values(session)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("policy", [{"enabled": False}, {"when_busy": "reject"}])
+def test_leaves_a_message_that_must_be_looked_at(session, policy):
+    Agent.objects.update(**policy)
+
+    assert store_activity(session.pk, NOON, rows=[message(session)], if_free=True) is None
+    assert store_activity(session.pk, NOON, rows=[message(session)]) is not None
 
 
 @pytest.mark.parametrize(

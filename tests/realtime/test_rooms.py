@@ -11,8 +11,8 @@ from django_eliza_sessions.models import Event, Session
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.realtime import rooms
 from django_eliza_sessions.services import clock, following, lifecycle, messages
-from django_eliza_sessions.services.outbox import record_events
-from django_eliza_sessions.services.transcript import MESSAGE_FIELDS, append_message
+from django_eliza_sessions.services.transcript import new_message, store_rows
+from django_eliza_sessions.services.transitions import next_event
 from tests.services.race import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -242,16 +242,11 @@ def store_messages(session, count):
     """Store messages that nobody answers; return the last event's sequence number."""
     with transaction.atomic():
         locked = Session.objects.select_for_update().get(pk=session.pk)
-        events: list[Event] = []
         for _ in range(count):
-            _, event = append_message(
-                locked,
-                clock.now(),
-                author_id=session.user_id,
-                is_agent=False,
-                content="Hello",
+            now = clock.now()
+            message = new_message(
+                session.pk, author_id=session.user_id, is_agent=False, content="Hello"
             )
-            events.append(event)
-        locked.save(update_fields=MESSAGE_FIELDS)
-        record_events(events)
-        return events[-1].sequence
+            event = next_event(locked, Event.Kind.MESSAGE, now, message_id=message.pk)
+            store_rows(session.pk, now, [message, event], is_sign_of_life=False)
+        return event.sequence

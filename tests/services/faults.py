@@ -7,6 +7,6 @@ from django.db import OperationalError
 
 def refuse_inserts(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
     """Fail as a full disk does."""
-    if sql.startswith("INSERT"):
+    if "INSERT INTO" in sql:
         raise OperationalError("disk full")
     return execute(sql, params, many, context)

@@ -19,6 +19,7 @@ from django_eliza_sessions.api.streaming import (
 )
 from django_eliza_sessions.api.views.base import ContractViewSet
 from django_eliza_sessions.services import history, limits, lookup, messages, replies
+from django_eliza_sessions.services.sending import Transport
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Reply
@@ -42,7 +43,7 @@ class MessageViewSet(ContractViewSet):
         if transport is None:
             transport = body.get("mode")
         if transport is None and wants_stream(request):
-            transport = messages.Transport.SSE
+            transport = Transport.SSE
         sent = messages.send_message(
             principal=self.principal,
             session_id=self.session_id,
@@ -52,7 +53,7 @@ class MessageViewSet(ContractViewSet):
             transport=transport,
             idempotency_key=self.idempotency_key,
         )
-        if sent.transport == messages.Transport.SSE:
+        if sent.transport == Transport.SSE:
             # Only a retry can have heard of this reply before.
             after = last_event_id(request, sent.reply) if sent.was_sent_before else -1
             return follow_reply(request, sent.reply, after)
