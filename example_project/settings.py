@@ -8,6 +8,8 @@ Read from the environment, where an empty variable counts as not set:
     HOST, PORT (read by serve.py): where to serve; 127.0.0.1 and 3000 by default.
     DATABASE_URL: e.g. ``postgres://user:password@host/name`` instead of SQLite.
     DATABASE_POOL: how many connections to PostgreSQL each process may have; 20.
+    DATABASE_PREPARE: whether PostgreSQL keeps the plans of statements that come again;
+        true. Not behind a pooler that gives each transaction another connection.
     CELERY_BROKER_URL: e.g. ``redis://host/0``; then a Celery worker answers messages,
         instead of threads of the web process.
     REDIS_URL: Django's cache, what sockets hear, and what is limited, for all processes.
@@ -132,8 +134,14 @@ else:
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # Every request may have a thread of its own, so connections are pooled.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
-    pool = {"min_size": 1, "max_size": int(env("DATABASE_POOL", default="") or 20)}
-    DATABASES["default"].setdefault("OPTIONS", {}).update(pool=pool, connect_timeout=5)
+    options = DATABASES["default"].setdefault("OPTIONS", {})
+    options["pool"] = {
+        "min_size": 1,
+        "max_size": int(env("DATABASE_POOL", default="") or 20),
+    }
+    options["connect_timeout"] = 5
+    if not env("DATABASE_PREPARE", default="") or env.bool("DATABASE_PREPARE"):
+        options.update(server_side_binding=True, prepare_threshold=2)
 
 if redis_url := env("REDIS_URL", default=""):
     CACHES = {
