@@ -52,11 +52,11 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if os.environ.get("DATABASE_URL"):
     DATABASES = {"default": env.db("DATABASE_URL")}
     # PostgreSQL is stricter with this way; Django's own default needs less.
-    if not os.environ.get("DATABASE_CLIENT_BINDING"):
-        DATABASES["default"]["OPTIONS"] = {
-            "server_side_binding": True,
-            "prepare_threshold": 2,
-        }
+    if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        strictly = {"server_side_binding": True, "prepare_threshold": 2}
+        DATABASES["default"]["OPTIONS"] = (
+            {} if os.environ.get("DATABASE_CLIENT_BINDING") else strictly
+        )
 else:
     # A file, not memory: threads and other processes must meet in it.
     _file = Path(tempfile.gettempdir()) / f"eliza-sessions-tests-{os.getpid()}.sqlite3"

@@ -14,7 +14,7 @@ from django.db import models, transaction
 from django.dispatch import Signal
 
 from django_eliza_sessions import signals
-from django_eliza_sessions.models import Event
+from django_eliza_sessions.models import Event, Message, Reply, Session
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, record_each
 from django_eliza_sessions.services.deliveries import fan_out
@@ -46,22 +46,35 @@ SIGNALS: dict[str, Signal] = {
 
 def relay_events() -> int:
     """Hand out the events that are due; return how many were handed out."""
-    count = 0
-    while claimed := _claim(until := clock.now() + LEASE):
-        done = []
-        for occurrence in read_occurrences(claimed):
+    count, is_more = 0, True
+    while is_more:
+        claimed = _claim(until := clock.now() + LEASE)
+        # Whatever came meanwhile has asked for a relay itself.
+        is_more = len(claimed) == BATCH
+        heard = [event for event in claimed if _is_heard(event)]
+        done = [event.pk for event in claimed if event not in heard]
+        for occurrence in read_occurrences(heard):
             if clock.now() >= until:
                 break  # Somebody else may have the rest by now.
             if _hand_out(occurrence, until):
                 done.append(occurrence.event.pk)
-        count += _held(until).filter(pk__in=done).update(relay_at=None, error="")
+        if done:
+            count += _held(until).filter(pk__in=done).update(relay_at=None, error="")
     return count
+
+
+def _is_heard(event: Event) -> bool:
+    """Tell whether anybody in this process listens to what an event is about."""
+    signal = SIGNALS[event.kind]
+    return any(signal.has_listeners(sender) for sender in (Session, Message, Reply))
 
 
 @transaction.atomic
 def _claim(until: datetime) -> list[Event]:
     due = Event.objects.due(clock.now()).select_related("session")
     claimed = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
+    if not claimed:
+        return []
     fan_out(claimed)
     Event.objects.filter(pk__in=[event.pk for event in claimed]).update(relay_at=until)
     return claimed

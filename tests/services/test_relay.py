@@ -136,9 +136,21 @@ class TestHandingOut:
         for _ in range(count):
             session_factory()
 
-        # Claim, in a transaction, look for endpoints, mark as done, and see no more.
-        with django_assert_num_queries(9):
+        # Claim, in a transaction, look for endpoints, and mark as done.
+        with django_assert_num_queries(6):
             assert relay_events() == count
+
+    def test_reads_nothing_that_nobody_listens_to(
+        self, session, received, django_assert_num_queries
+    ):
+        send_message(principal=SYSTEM, session_id=session.pk, content="Hello")
+        with django_assert_num_queries(6):
+            assert relay_events() == 2
+
+        received(signals.message_created)
+        send_message(principal=SYSTEM, session_id=session.pk, content="Hello")
+        with django_assert_num_queries(7):
+            assert relay_events() == 1
 
     def test_comes_in_batches(self, session_factory, received):
         created = received(signals.session_created)
