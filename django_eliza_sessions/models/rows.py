@@ -18,7 +18,6 @@ from django_eliza_sessions.models.statements import (
     field_of,
     insert_from_sql,
     insert_sql,
-    insert_unless_sql,
     inserted_fields,
     select_sql,
     selecting,
@@ -40,28 +39,6 @@ def mark_stored(rows: Iterable[models.Model]) -> None:
     for row in rows:
         row._state.adding = False
         row._state.db = connection.alias
-
-
-def insert_row_unless(
-    row: models.Model, other: type[models.Model], field: str, values: Sequence[object]
-) -> bool:
-    """Store a new row unless another table has one with some value, in one statement.
-
-    Args:
-        row: Unsaved.
-        other: The model of the other table.
-        field: The field of it that is looked at.
-        values: What it must not hold.
-
-    Returns:
-        Whether the row was stored.
-    """
-    sql = insert_unless_sql(type(row), other, field, len(values))
-    unwanted = _prepare(other, ((field, value) for value in values))
-    if not _execute(sql, _inserted(row) + unwanted):
-        return False
-    mark_stored([row])
-    return True
 
 
 def insert_for_each(

@@ -44,16 +44,21 @@ def insert_from_sql(model: type[models.Model], select: str) -> str:
 
 
 @cache
-def insert_unless_sql(
+def insert_unless(
     model: type[models.Model], other: type[models.Model], field: str, count: int
-) -> str:
-    """Return what stores a row unless another table has one of so many values."""
-    insert, _values, row = insert_sql(model, 1).partition("VALUES ")
-    return (
-        f"{insert}SELECT {row[1:-1]} WHERE NOT EXISTS ("
+) -> "Select":
+    """Return what stores a row unless another table has one of so many values.
+
+    Its placeholders are the columns of the row, and ``unwanted_0`` and so on.
+    """
+    row = (f"%({each.attname})s" for each in inserted_fields(model))
+    unwanted = (f"%(unwanted_{number})s" for number in range(count))
+    select = (
+        f"SELECT {', '.join(row)} WHERE NOT EXISTS ("
         f"SELECT 1 FROM {quote(other._meta.db_table)} "
-        f"WHERE {quote(field_of(other, field).column)} IN ({', '.join(['%s'] * count)}))"
+        f"WHERE {quote(field_of(other, field).column)} IN ({', '.join(unwanted)}))"
     )
+    return returning(model, insert_from_sql(model, select))
 
 
 @cache
@@ -193,7 +198,7 @@ def selecting(model: type[models.Model], sql: str) -> Select:
 def _whole(model: type[models.Model]) -> Select:
     columns: list[str] = []
     converters: list[Converter] = []
-    _add_columns(model, f"{_quote(model._meta.db_table)}.", columns, converters)
+    _add_columns(model, f"{quote(model._meta.db_table)}.", columns, converters)
     return Select(f"SELECT {', '.join(columns)}", [_part(model)], converters)
 
 

@@ -1,10 +1,11 @@
-"""A change of one row, and the new rows that follow from it, stored at once.
+"""A change of one row, or a new one, and the new rows that follow from it, at once.
 
 PostgreSQL takes all of it as one statement, which is a transaction of its own and costs
 one round trip; elsewhere it is one statement after another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -14,7 +15,9 @@ from django.db import connection, models, transaction
 from django_eliza_sessions.models.rows import insert_rows, mark_stored
 from django_eliza_sessions.models.statements import (
     Select,
+    field_of,
     insert_from_sql,
+    insert_unless,
     inserted_fields,
     quote,
 )
@@ -34,16 +37,17 @@ def change_and_insert(
         The changed row's instance, or ``None``.
     """
     if not rows:
-        return _fetch(change, change.sql, params)
+        return _first(change, params)
     if connection.vendor == "postgresql":
         shapes = tuple((type(row), tuple(_sources(row))) for row in rows)
-        found = _fetch(change, _sql(change.sql, shapes), {**params, **_values(rows)})
+        whole = replace(change, sql=_sql(change.sql, shapes))
+        found = _first(whole, {**params, **_values(rows)})
         if found is not None:
             _settle(rows, found)
             mark_stored(rows)
         return found
     with transaction.atomic(savepoint=False):
-        found = _fetch(change, change.sql, params)
+        found = _first(change, params)
         if found is not None:
             _settle(rows, found)
             for _model, alike in groupby(rows, type):
@@ -51,10 +55,41 @@ def change_and_insert(
     return found
 
 
-def _fetch(change: Select, sql: str, params: Mapping[str, Any]) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        found = change.read(cursor.fetchall())
+def insert_unless_and(
+    row: models.Model,
+    other: type[models.Model],
+    field: str,
+    unwanted: Sequence[object],
+    rows: Sequence[models.Model],
+) -> bool:
+    """Store a new row, and others with it, unless another table has one with some value.
+
+    Args:
+        row: Unsaved.
+        other: The model of the other table.
+        field: The field of it that is looked at.
+        unwanted: What it must not hold.
+        rows: As ``change_and_insert`` takes them.
+
+    Returns:
+        Whether they were stored.
+    """
+    params = {
+        each.attname: each.get_db_prep_save(getattr(row, each.attname), connection)
+        for each in inserted_fields(type(row))
+    }
+    for number, value in enumerate(unwanted):
+        prepared = field_of(other, field).get_db_prep_save(value, connection)
+        params[f"unwanted_{number}"] = prepared
+    change = insert_unless(type(row), other, field, len(unwanted))
+    if change_and_insert(change, params, rows) is None:
+        return False
+    mark_stored([row])
+    return True
+
+
+def _first(select: Select, params: Mapping[str, Any]) -> Any:
+    found = select.fetch(params)
     return found[0] if found else None
 
 

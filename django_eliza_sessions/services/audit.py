@@ -22,14 +22,14 @@ Action = AuditRecord.Action
 BATCH = 200
 
 
-def record(
+def new_record(
     action: Action,
     *,
     session_id: UUID | None = None,
     actor: str | None = None,
     **details: object,
-) -> None:
-    """Record that something is done, together with it.
+) -> AuditRecord:
+    """Return a record that something is done, to be stored together with it.
 
     Args:
         action: What.
@@ -37,7 +37,27 @@ def record(
         actor: The principal's id; else whoever the door says is there.
         details: Whatever else tells what was done, ready for JSON; never content.
     """
-    record_each(action, [session_id], actor=actor, **details)
+    origin = current_origin()
+    return AuditRecord(
+        at=clock.now(),
+        actor=actor or origin.actor,
+        door=origin.door,
+        action=action,
+        session_id=session_id,
+        request_id=origin.request_id,
+        details=details,
+    )
+
+
+def record(
+    action: Action,
+    *,
+    session_id: UUID | None = None,
+    actor: str | None = None,
+    **details: object,
+) -> None:
+    """Record that something is done; takes what ``new_record`` takes."""
+    insert_rows([new_record(action, session_id=session_id, actor=actor, **details)])
 
 
 def record_each(
@@ -48,17 +68,8 @@ def record_each(
     **details: object,
 ) -> None:
     """Record the same of many sessions."""
-    origin, now = current_origin(), clock.now()
     records = [
-        AuditRecord(
-            at=now,
-            actor=actor or origin.actor,
-            door=origin.door,
-            action=action,
-            session_id=session_id,
-            request_id=origin.request_id,
-            details=details,
-        )
+        new_record(action, session_id=session_id, actor=actor, **details)
         for session_id in session_ids
     ]
     for start in range(0, len(records), BATCH):

@@ -23,9 +23,9 @@ from django_eliza_sessions.models import Agent, Event, Session
 from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, transitions
-from django_eliza_sessions.services.activity import touch_if_free, touch_in_turn
+from django_eliza_sessions.services.activity import touch
 from django_eliza_sessions.services.agents import keep_agent
-from django_eliza_sessions.services.audit import Action, record
+from django_eliza_sessions.services.audit import Action, new_record, record
 from django_eliza_sessions.services.ending import end_locked
 from django_eliza_sessions.services.holding import cancel_replies
 from django_eliza_sessions.services.idempotency import recognise, remember
@@ -33,7 +33,7 @@ from django_eliza_sessions.services.lookup import (
     lock_session,
     lock_session_even_expired,
 )
-from django_eliza_sessions.services.outbox import record_events
+from django_eliza_sessions.services.outbox import record_events, relay_after_commit
 from django_eliza_sessions.services.room import make_room
 from django_eliza_sessions.services.tombstones import digests_of, insert_session
 from django_eliza_sessions.services.transitions import announce_renewal
@@ -100,15 +100,15 @@ def create_session(
             transitions.configure(session, config)
             event = transitions.next_event(session, Event.Kind.CREATED, now)
             digests = digests_of(user_id)
-            insert_session(session, digests)
-            record_events([event])
-            record(
+            creation = new_record(
                 Action.SESSION_CREATED,
                 session_id=session.pk,
                 actor=principal.id,
                 # By which an erasure finds it, also when the session is long purged.
                 user=digests[0],
             )
+            insert_session(session, digests, [event, creation])
+            relay_after_commit()
             remember(known, session=session)
     except Error as error:
         raise SessionCreationError("The session could not be stored.") from error
@@ -123,12 +123,11 @@ def renew_session(*, principal: Principal, session_id: UUID) -> Session:
         SessionExpiredError: Its deadline has passed.
         SessionRenewalError: It already lasts until its maximum duration.
     """
-    with transaction.atomic():
-        session = touch_if_free(
-            principal=principal, session_id=session_id, by_hand=True
-        ) or touch_in_turn(principal=principal, session_id=session_id, by_hand=True)
-        record(Action.SESSION_RENEWED, session_id=session_id, actor=principal.id)
-        announce_renewal(session)
+    renewal = new_record(Action.SESSION_RENEWED, session_id=session_id, actor=principal.id)
+    session = touch(
+        principal=principal, session_id=session_id, by_hand=True, rows=[renewal]
+    )
+    announce_renewal(session)
     return session
 
 
@@ -139,12 +138,7 @@ def record_heartbeat(*, principal: Principal, session_id: UUID) -> Session:
         SessionNotFoundError: There is none that the caller may see, or it was ended.
         SessionExpiredError: Its deadline has passed.
     """
-    session = touch_if_free(principal=principal, session_id=session_id, by_hand=False)
-    if session is None:
-        with transaction.atomic():
-            session = touch_in_turn(
-                principal=principal, session_id=session_id, by_hand=False
-            )
+    session = touch(principal=principal, session_id=session_id, by_hand=False)
     if session.was_just_renewed:
         announce_renewal(session)
     return session

@@ -37,6 +37,11 @@ def record_events(events: Sequence[Event]) -> None:
         events: Numbered, unsaved; their sessions are locked.
     """
     insert_rows(events)
+    relay_after_commit()
+
+
+def relay_after_commit() -> None:
+    """Have events relayed once the change that they tell of is certain."""
     transaction.on_commit(partial(dispatch_job, "relay_events"))
 
 
@@ -70,7 +75,7 @@ def record_event_of_each(
         error="",
     )
     if count:
-        transaction.on_commit(partial(dispatch_job, "relay_events"))
+        relay_after_commit()
     return count
 
 

@@ -7,7 +7,6 @@ meanwhile. Several relays at once share the work.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import models, transaction
@@ -18,8 +17,11 @@ from django_eliza_sessions.models import Event, Message, Reply, Session
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, record_each
 from django_eliza_sessions.services.deliveries import fan_out
-from django_eliza_sessions.services.dispatch import dispatch_job
-from django_eliza_sessions.services.outbox import Occurrence, read_occurrences
+from django_eliza_sessions.services.outbox import (
+    Occurrence,
+    read_occurrences,
+    relay_after_commit,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -130,5 +132,5 @@ def retry_events(events: models.QuerySet[Event]) -> int:
     dead = Event.objects.dead().filter(pk__in=events.values("pk"))
     record_each(Action.EVENT_RETRIED, set(dead.values_list("session_id", flat=True)))
     count = dead.update(relay_at=clock.now(), attempts=0, error="")
-    transaction.on_commit(partial(dispatch_job, "relay_events"))
+    relay_after_commit()
     return count

@@ -2,16 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 
 from django_eliza_sessions.models import Event, Message, Reply, Session
 from django_eliza_sessions.models.activity import store_activity
-from django_eliza_sessions.services.dispatch import dispatch_job
+from django_eliza_sessions.services.outbox import relay_after_commit
 from django_eliza_sessions.services.transitions import announce_renewal
 
 
@@ -48,7 +46,7 @@ def store_rows(
         return None
     for row in rows:
         row.session = session
-    transaction.on_commit(partial(dispatch_job, "relay_events"))
+    relay_after_commit()
     if is_sign_of_life and session.was_just_renewed:
         announce_renewal(session)
     return session
