@@ -1,18 +1,17 @@
 """Messages: what was said in a session, by the user and by the agent."""
 
-import uuid
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.fields import VerbatimJSONField
+from django_eliza_sessions.models.keys import new_key
 from django_eliza_sessions.models.session import Session
 
 
 class Message(models.Model):
     """One message. Within a session no two share a time (contract, "Messages")."""
 
-    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_key)
     session = models.ForeignKey(
         Session,
         on_delete=models.CASCADE,

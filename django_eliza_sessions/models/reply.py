@@ -1,6 +1,5 @@
 """Replies: the durable job of answering one message, and its text as it comes."""
 
-import uuid
 from datetime import datetime
 from typing import Self
 
@@ -8,6 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from django_eliza_sessions.models.keys import new_key
 from django_eliza_sessions.models.message import Message
 from django_eliza_sessions.models.session import Session
 
@@ -57,7 +57,7 @@ class Reply(models.Model):
     FIRST_QUEUED = """AND status IN ('queued', 'running') AND status = 'queued'
         ORDER BY created_at LIMIT 1"""
 
-    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_key)
     session = models.ForeignKey(
         Session,
         on_delete=models.CASCADE,
@@ -72,7 +72,7 @@ class Reply(models.Model):
         verbose_name=_("message"),
     )
     #: The id of the agent's message, known before there is one: chunks carry it.
-    answer_id = models.UUIDField(_("answer"), default=uuid.uuid4)
+    answer_id = models.UUIDField(_("answer"), default=new_key)
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.QUEUED
     )

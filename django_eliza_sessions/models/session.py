@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.agent import Agent
 from django_eliza_sessions.models.fields import VerbatimJSONField
+from django_eliza_sessions.models.keys import new_key
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.timeouts import (
     TimeoutConfig,
@@ -91,7 +92,7 @@ class Session(models.Model):
         EXPIRED = "expired", _("expired")
         ENDED = "ended", _("ended")
 
-    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_key)
     agent = models.ForeignKey(
         Agent,
         on_delete=models.PROTECT,
