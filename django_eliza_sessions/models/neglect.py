@@ -1,19 +1,29 @@
-"""Whether something has waited for too long: what health asks, in one statement."""
+"""Whether something has waited for too long: what health asks."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
 # The earliest is the first entry of an index, whatever the planner believes there is. The
-# statuses are spelled out twice, because SQLite takes a partial index only where the
-# statement itself says the index's condition.
-_NEGLECTED = """
+# statuses are spelled out, because SQLite takes a partial index only where the statement
+# itself says the index's condition.
+_WAITING = """
 SELECT (
-    SELECT min(sweep_at) FROM django_eliza_sessions_session WHERE sweep_at IS NOT NULL
+    SELECT sweep_at FROM django_eliza_sessions_session
+    WHERE sweep_at IS NOT NULL ORDER BY sweep_at LIMIT 1
 ) <= %s OR (
-    SELECT min(relay_at) FROM django_eliza_sessions_event WHERE relay_at IS NOT NULL
-) <= %s
-OR EXISTS (
+    SELECT relay_at FROM django_eliza_sessions_event
+    WHERE relay_at IS NOT NULL ORDER BY relay_at LIMIT 1
+) <= %s,
+EXISTS (
+    SELECT 1 FROM django_eliza_sessions_reply
+    WHERE status IN ('queued', 'running') AND created_at <= %s)
+"""
+# Only asked where a reply is old enough, for to plan it takes longer than the other.
+_REPLY_WAITING = """
+SELECT EXISTS (
     SELECT 1 FROM django_eliza_sessions_reply waiting
     WHERE waiting.status IN ('queued', 'running')
     AND NOT EXISTS (
@@ -37,9 +47,17 @@ def is_anything_neglected(since: datetime, replies_since: datetime) -> bool:
         since: For sessions that a sweep, and events that a relay has to look at.
         replies_since: For replies in turn that nobody has taken, or whose lease ran out.
     """
-    waits = [since, since, replies_since, replies_since, replies_since]
+    waits, has_old_reply = _ask(_WAITING, since, since, replies_since)
+    if waits or not has_old_reply:
+        return bool(waits)
+    [reply_waits] = _ask(_REPLY_WAITING, *[replies_since] * 3)
+    return bool(reply_waits)
+
+
+def _ask(sql: str, *moments: datetime) -> Sequence[Any]:
     with connection.cursor() as cursor:
         cursor.execute(
-            _NEGLECTED, [connection.ops.adapt_datetimefield_value(at) for at in waits]
+            sql, [connection.ops.adapt_datetimefield_value(at) for at in moments]
         )
-        return bool(cursor.fetchone()[0])
+        answer: Sequence[Any] = cursor.fetchone()
+        return answer

@@ -9,25 +9,32 @@ only where nothing is known yet may several count at once.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache as made_once
 from hashlib import sha256
 from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
 
+from django_eliza_sessions.models import Session
 from django_eliza_sessions.models.session import SessionQuerySet
+from django_eliza_sessions.services import clock
 
 logger = logging.getLogger(__name__)
 
-#: Up to so many sessions, open or closed, are counted each time.
-FEW = 10_000
+#: Up to so many sessions, open or closed, are counted each time, which takes PostgreSQL
+#: 0.2 ms: as long as whatever else a request for them asks. Ten times as many take 2 ms.
+FEW = 1_000
 #: Seconds for which the count of more serves.
 KEPT = 10
 
 _OPEN = """SELECT count(*), count(*) FILTER (WHERE expires_at > %s),
 count(*) FILTER (WHERE expires_at > %s AND warns_at <= %s)"""
 _CLOSED = "SELECT count(*), count(*) FILTER (WHERE close_reason = 'expired')"
+
+#: A query without order for the columns that are counted by: its SQL, and the values.
+Compiled = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,39 +61,65 @@ class ClosedCounts:
 
 def count_open(sessions: SessionQuerySet, now: datetime) -> OpenCounts:
     """Count those of the sessions that are not closed."""
-    opened = sessions.open().values("expires_at", "warns_at")
+    return _count_open(_compile_open(sessions), now)
+
+
+def count_all_open(now: datetime) -> OpenCounts:
+    """Count all sessions that are not closed."""
+    return _count_open(_all_open(), now)
+
+
+def count_closed(sessions: SessionQuerySet) -> ClosedCounts:
+    """Count those of the sessions that are closed."""
+    closed = _compile(sessions.closed().values("close_reason"))
+    total, expired = _count(_CLOSED, [], closed)
+    return ClosedCounts(expired=expired, ended=total - expired)
+
+
+def _count_open(opened: Compiled, now: datetime) -> OpenCounts:
     present = connection.ops.adapt_datetimefield_value(now)
     total, active, expiring = _count(_OPEN, [present] * 3, opened)
     return OpenCounts(active=active, overdue=total - active, expiring=expiring)
 
 
-def count_closed(sessions: SessionQuerySet) -> ClosedCounts:
-    """Count those of the sessions that are closed."""
-    total, expired = _count(_CLOSED, [], sessions.closed().values("close_reason"))
-    return ClosedCounts(expired=expired, ended=total - expired)
+@made_once
+def _all_open() -> Compiled:
+    return _compile_open(Session.objects.all())
 
 
-def _count(what: str, moments: list[Any], sessions: Any) -> Sequence[int]:
+def _compile_open(sessions: SessionQuerySet) -> Compiled:
+    return _compile(sessions.open().values("expires_at", "warns_at"))
+
+
+def _compile(sessions: Any) -> Compiled:
+    compiler = sessions.query.get_compiler(connection=connection, elide_empty=False)
+    sql, params = compiler.as_sql()
+    return sql, tuple(params)
+
+
+def _count(what: str, moments: list[Any], sessions: Compiled) -> Sequence[int]:
     """Count sessions, all of them and by kind.
 
     Args:
         what: What to select, the number of all first.
         moments: The values for it, which make no difference to what is kept.
-        sessions: A query without order for the columns that it takes.
+        sessions: Which ones.
     """
-    compiler = sessions.query.get_compiler(connection=connection, elide_empty=False)
-    sql, params = compiler.as_sql()
-    key = f"eliza-sessions-{sha256(repr((sql, params)).encode()).hexdigest()}"
-    kept: Sequence[int] | None = _ask(cache.get, key)
-    if kept is not None and not _ask(cache.add, f"{key}-fresh", 1, KEPT):
-        return kept
+    sql, params = sessions
+    key = f"eliza-sessions-{sha256(repr(sessions).encode()).hexdigest()}"
+    kept: tuple[Sequence[int], datetime] | None = _ask(cache.get, key)
+    if kept is not None:
+        counts, fresh_until = kept
+        # Whoever is first to find it too old counts again.
+        if clock.now() < fresh_until or not _ask(cache.add, f"{key}-again", 1, KEPT):
+            return counts
     values = [*moments, *params]
     counts = _fetch(f"{what} FROM ({sql} LIMIT {FEW + 1}) AS few", values)
     if counts[0] > FEW:
         counts = _fetch(f"{what} FROM ({sql}) AS many", values)
-        _ask(cache.set, f"{key}-fresh", 1, KEPT)
+        fresh_until = clock.now() + timedelta(seconds=KEPT)
         # Longer, so that it is to be had while somebody counts again.
-        _ask(cache.set, key, counts, 2 * KEPT)
+        _ask(cache.set, key, (counts, fresh_until), 2 * KEPT)
     elif kept is not None:
         _ask(cache.delete, key)
     return counts

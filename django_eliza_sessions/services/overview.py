@@ -16,7 +16,7 @@ from django_eliza_sessions.models.rows import fetch_query
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
-from django_eliza_sessions.services.counts import count_closed, count_open
+from django_eliza_sessions.services.counts import count_all_open, count_closed, count_open
 from django_eliza_sessions.services.replies import DISPATCH_GRACE
 
 
@@ -196,7 +196,7 @@ def check_health() -> Health:
     since = now - timedelta(seconds=3 * conf.sweep_interval_seconds)
     try:
         neglected = is_anything_neglected(since, since - DISPATCH_GRACE)
-        counts = count_open(Session.objects.all(), now)
+        counts = count_all_open(now)
     except Error:
         return Health(status=Status.UNHEALTHY, active=0, expiring_soon=0, uptime=uptime)
     return Health(

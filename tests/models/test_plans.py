@@ -58,8 +58,8 @@ BIG = {
 }
 #: What may read all there is, by a part of the statement, and why.
 JUSTIFIED = {
-    "AS few": "a count, which stops after 10,001 rows",
-    "AS many": "a count of more than 10,000 rows, kept for ten seconds",
+    "AS few": "a count, which stops after 1,001 rows",
+    "AS many": "a count of more than 1,000 rows, kept for ten seconds",
     'MAX("django_eliza_sessions_event"."id")': "reads one end of the index",
     "ORDER BY 1 ASC LIMIT 200 FOR NO KEY UPDATE": "one pass over all that are to be ended",
     '"details" -> ': "an erasure looks once for what is only in the audit any more",

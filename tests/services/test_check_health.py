@@ -130,5 +130,18 @@ def test_uptime_is_of_this_process():
 
 
 def test_query_count(session, django_assert_num_queries):
+    # What has waited, and the sessions.
     with django_assert_num_queries(2):
         check_health()
+
+
+def test_query_count_with_an_old_reply(
+    handed_out, session, clock, django_assert_num_queries
+):
+    send_message(principal=SYSTEM, session_id=session.pk, content="Hi")
+    relay_events()
+    clock.shift(minutes(1))
+
+    # And whether it is the reply's turn.
+    with django_assert_num_queries(3):
+        assert check_health().status is Status.DEGRADED

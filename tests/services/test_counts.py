@@ -61,6 +61,21 @@ def test_many_cost_no_statement(many):
     assert statements(check_health) == 1
 
 
+def test_many_ask_the_cache_once(many, monkeypatch):
+    assert active() == 3
+    asked = []
+
+    class Counted:
+        def __getattr__(self, name):
+            asked.append(name)
+            return getattr(cache, name)
+
+    monkeypatch.setattr(counts, "cache", Counted())
+
+    assert active() == 3
+    assert asked == ["get"]
+
+
 def test_one_counts_while_the_others_take_the_old_count(many, session_factory, clock):
     assert active() == 3
     session_factory()
