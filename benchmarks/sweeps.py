@@ -63,9 +63,9 @@ def sweep() -> None:
     batches: list[float] = []
     sweep_batch = sweep._sweep_batch
 
-    def timed_batch(result: sweep.SweepResult) -> int:
+    def timed_batch(size: int, result: sweep.SweepResult) -> int:
         started = time.perf_counter()
-        count = sweep_batch(result)
+        count = sweep_batch(size, result)
         batches.append(time.perf_counter() - started)
         return count
 

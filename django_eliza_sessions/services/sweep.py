@@ -23,8 +23,12 @@ from django_eliza_sessions.services.ending import cancel_replies_of, expire_each
 from django_eliza_sessions.services.outbox import record_event_of_each
 from django_eliza_sessions.services.retention import apply_retention
 
-#: Rows per transaction, so that no request waits long for a row under sweep.
+#: Rows per transaction, at first and at least: fewer would hardly take less time.
 BATCH = 100
+LARGEST_BATCH = 1000
+#: Seconds that a transaction is to take, so that no request waits long for a row under
+#: sweep: by how long one took, the next one gets more rows, or fewer.
+BATCH_SECONDS = 0.025
 #: Seconds between batches for others to write where only one can, in SQLite: those who
 #: wait for the file look again every 25 to 100 milliseconds.
 OTHERS_TURN = 0.03
@@ -44,55 +48,65 @@ def sweep_sessions() -> SweepResult:
     Costs what is due, not what exists. A session is warned about once per deadline and
     expires once, however often and by however many this runs.
     """
-    result = SweepResult()
-    while _sweep_batch(result) == BATCH:
+    result, size = SweepResult(), BATCH
+    started = time.perf_counter()
+    while _sweep_batch(size, result) == size:
+        took = time.perf_counter() - started
+        size = max(BATCH, min(int(size * BATCH_SECONDS / took), 2 * size, LARGEST_BATCH))
         if not connection.features.has_select_for_update_skip_locked:
             time.sleep(OTHERS_TURN)
+        started = time.perf_counter()
     return result
 
 
 @transaction.atomic
-def _sweep_batch(result: SweepResult) -> int:
+def _sweep_batch(size: int, result: SweepResult) -> int:
+    """Do with sessions what they are due for, all alike in one statement.
+
+    Returns:
+        How many there were, at most as many as wanted.
+    """
     due = Session.objects.due(clock.now())
     locked = due.select_for_update(skip_locked=True, no_key=True)
-    ids = list(locked.values_list("pk", flat=True)[:BATCH])
-    if ids:
-        _settle(Session.objects.filter(pk__in=ids), clock.now(), result)
-    return len(ids)
+    deadlines = dict(locked.values_list("pk", "expires_at")[:size])
+    now = clock.now()
+    over = [pk for pk, deadline in deadlines.items() if deadline <= now]
+    if over:
+        result.expired += _expire(Session.objects.filter(pk__in=over), now)
+    if len(over) < len(deadlines):
+        others = deadlines.keys() - over
+        result.warned += _warn(Session.objects.filter(pk__in=others), now)
+    return len(deadlines)
 
 
-def _settle(sessions: SessionQuerySet, now: datetime, result: SweepResult) -> None:
-    """Do with locked sessions what they are due for: all alike in one statement."""
+def _expire(sessions: SessionQuerySet, now: datetime) -> int:
+    """Close locked sessions whose deadline has passed; return how many."""
+    cancel_replies_of(sessions, SessionExpiredError.code)
+    # By the clock, whoever may have asked for the sweep.
+    record_of_each(Action.SESSION_EXPIRED, sessions, actor=SYSTEM.id)
+    return expire_each(sessions, now)
+
+
+def _warn(sessions: SessionQuerySet, now: datetime) -> int:
+    """Warn of the deadlines of those locked sessions that are near; return how many."""
     deadline = F("expires_at")
     # A change of timeouts can bring back a deadline that was warned about before.
     warned_before = Event.objects.filter(
         session=OuterRef("pk"), kind=Event.Kind.WARNED, deadline=OuterRef("expires_at")
     )
     sessions.filter(Exists(warned_before)).update(warned_for=deadline)
-    over = sessions.filter(expires_at__lte=now)
-    cancel_replies_of(over, SessionExpiredError.code)
-    # By the clock, whoever may have asked for the sweep.
-    record_of_each(Action.SESSION_EXPIRED, over, actor=SYSTEM.id)
-    result.expired += expire_each(over, now)
-    result.warned += _warn_each(
-        sessions.open().filter(warns_at__lte=now).exclude(warned_for=deadline), now
-    )
+    near = sessions.filter(warns_at__lte=now).exclude(warned_for=deadline)
+    count = record_event_of_each(near, Event.Kind.WARNED, now, deadline=deadline)
+    if count:
+        near.update(
+            warned_for=deadline, sweep_at=deadline, last_sequence=F("last_sequence") + 1
+        )
     # The others were looked at too soon.
     sessions.filter(sweep_at__lte=now).update(
         sweep_at=Case(
             When(warned_for=deadline, then=deadline), default=Least("warns_at", deadline)
         )
     )
-
-
-def _warn_each(sessions: SessionQuerySet, now: datetime) -> int:
-    """Warn of the deadlines of locked sessions; return how many."""
-    deadline = F("expires_at")
-    count = record_event_of_each(sessions, Event.Kind.WARNED, now, deadline=deadline)
-    if count:
-        sessions.update(
-            warned_for=deadline, sweep_at=deadline, last_sequence=F("last_sequence") + 1
-        )
     return count
 
 

@@ -241,20 +241,31 @@ class TestBatches:
 
         return make
 
-    def test_are_bounded_and_cover_everything(self, due, monkeypatch):
-        monkeypatch.setattr(sweep, "BATCH", 40)
-        due(100)
+    @pytest.fixture
+    def sizes(self, monkeypatch):
+        """Have batches of 10 to 30 rows, of which the fourth takes too long; note them."""
+        monkeypatch.setattr(sweep, "BATCH", 10)
+        monkeypatch.setattr(sweep, "LARGEST_BATCH", 30)
+        sweep_batch, sizes = sweep._sweep_batch, []
 
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            assert sweep_sessions() == SweepResult(expired=100)
+        def noted(size, result):
+            sizes.append(size)
+            monkeypatch.setattr(sweep, "BATCH_SECONDS", 0 if len(sizes) == 4 else 1000)
+            return sweep_batch(size, result)
 
-        limited = [query for query in queries if query["sql"].endswith("LIMIT 40")]
-        assert Event.objects.filter(kind=Event.Kind.EXPIRED).count() == 100
+        monkeypatch.setattr(sweep, "_sweep_batch", noted)
+        return sizes
+
+    def test_are_bounded_by_time_and_cover_everything(self, due, sizes):
+        due(105)
+
+        with CaptureQueriesContext(connection) as queries:
+            assert sweep_sessions() == SweepResult(expired=105)
+
+        assert sizes == [10, 20, 30, 30, 10, 20]
+        assert len([query for query in queries if " LIMIT 30" in query["sql"]]) == 2
+        assert Event.objects.filter(kind=Event.Kind.EXPIRED).count() == 105
         assert not Session.objects.exclude(sweep_at=None).exists()
-        if connection.vendor == "sqlite":
-            assert len(limited) == 3
 
     def test_do_with_each_what_it_is_due_for(self, session_factory, clock):
         renewed, warned_before = session_factory(), session_factory()
@@ -289,6 +300,7 @@ class TestBatches:
 
     def test_end_also_where_the_last_one_is_full(self, due, monkeypatch):
         monkeypatch.setattr(sweep, "BATCH", 10)
+        monkeypatch.setattr(sweep, "LARGEST_BATCH", 10)
         due(20)
 
         assert sweep_sessions() == SweepResult(expired=20)
@@ -297,10 +309,17 @@ class TestBatches:
     def test_query_count_does_not_grow(self, due, count, django_assert_num_queries):
         due(count)
 
-        # Savepoint, due sessions, warnings that count again, unfinished replies, audit,
-        # events and update of the expired, events of the warned, the rest, release.
-        with django_assert_num_queries(10):
-            sweep_sessions()
+        # Savepoint, due sessions, unfinished replies, audit, events, update, release.
+        with django_assert_num_queries(7):
+            assert sweep_sessions().expired == count
+
+    def test_query_count_of_warnings(self, session, clock, django_assert_num_queries):
+        clock.shift(minutes(25))
+
+        # Savepoint, due sessions, warnings that count again, events, update, those looked
+        # at too soon, release.
+        with django_assert_num_queries(7):
+            assert sweep_sessions().warned == 1
 
     def test_query_count_with_nothing_due(self, session, django_assert_num_queries):
         with django_assert_num_queries(3):
