@@ -72,6 +72,6 @@ def test_announces(session, received, django_capture_on_commit_callbacks):
 
 
 def test_query_count(session, django_assert_num_queries):
-    # Savepoint, renewal (on SQLite the session first), audit, release.
-    with django_assert_num_queries(4 if connection.vendor == "postgresql" else 5):
+    # One; or savepoint, session, renewal, audit, release.
+    with django_assert_num_queries(1 if connection.vendor == "postgresql" else 5):
         renew(session)
