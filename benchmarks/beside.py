@@ -71,7 +71,6 @@ def _ours(database: PostgreSQL, options: argparse.Namespace) -> list[Figures]:
         count=SESSIONS,
         seconds=options.seconds,
         names=(),
-        threads=options.threads,
         connections="persistent",
         port=options.port,
     )
@@ -144,7 +143,6 @@ def _parser() -> argparse.ArgumentParser:
     place = Path(tempfile.gettempdir()) / "eliza-bench-peer"
     add("--directory", type=Path, default=place, help="where that server is installed")
     add("--seconds", type=float, default=8, help="for which each operation is driven")
-    add("--threads", type=int, default=8, help="per process of our server")
     add("--port", type=int, default=18100, help="of our server; the next two are used, too")
     url = os.environ.get("DATABASE_URL", DEFAULT_URL)
     add("--url", default=url, help="PostgreSQL; another one is used if it lacks pgvector")

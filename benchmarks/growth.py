@@ -41,9 +41,10 @@ COSTS = {
     "complete reply": Cost(32060, 10130, 7800),
 }
 #: Of one host: a web process for each core, and the others, by the Procfile.
-OTHER_PROCESSES = 4
+OTHER_PROCESSES = 6
+#: Connections that a process may open: a web process one for each thread, the others
 #: DATABASE_POOL.
-POOL = 20
+WEB_POOL, POOL = 2, 20
 
 # -- Inputs that are assumed: a site has its own --------------------------------------
 
@@ -141,8 +142,7 @@ def carried(hosts: int, rates: Mapping[str, float] = RATES) -> Load:
     full_first = min(limits, key=lambda name: limits[name])
     throughput = BUSY * limits[full_first]
     utilisation = {name: throughput / limit for name, limit in limits.items()}
-    opened = hosts * (HOST_CORES + OTHER_PROCESSES) * POOL
-    utilisation["connections"] = opened / POSTGRESQL_CONNECTIONS
+    utilisation["connections"] = hosts / hosts_that_fill_connections()
     in_postgresql = cost.postgresql / 1e6
     in_postgresql += waiting(throughput, in_postgresql, POSTGRESQL_CORES)
     on_host = cost.host / 1e6
@@ -197,7 +197,7 @@ def hosts_that_fill_postgresql(rates: Mapping[str, float] = RATES) -> float:
 
 def hosts_that_fill_connections() -> float:
     """Return with how many hosts full pools need every connection."""
-    return POSTGRESQL_CONNECTIONS / (HOST_CORES + OTHER_PROCESSES) / POOL
+    return POSTGRESQL_CONNECTIONS / (HOST_CORES * WEB_POOL + OTHER_PROCESSES * POOL)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ def main() -> None:
                 count=SIZES[size],
                 seconds=options.seconds,
                 names=tuple(options.operation),
-                threads=options.threads,
                 connections=options.connections,
                 port=options.port,
             )
@@ -84,7 +83,6 @@ def _parser() -> argparse.ArgumentParser:
         help="all unless given; only printed",
     )
     add("--seconds", type=float, default=8, help="for which each operation is driven")
-    add("--threads", type=int, default=8, help="per process of the server")
     add("--connections", choices=["persistent", "pool"], default="persistent", help="kind")
     add("--keep", action="store_true", help="keep the databases for the next run")
     add("--port", type=int, default=18100, help="of the server")

@@ -14,6 +14,7 @@ class Operation:
         path: Below the base; ``{session}`` stands for another session each time.
         body: Likewise; ``{uuid}`` stands for a UUID that never was.
         is_long: Whether the sessions are those with a long history.
+        part: Of the production recipe, which it is for.
         needs_worker: Whether it is done only when a worker has done its part.
     """
 
@@ -22,6 +23,7 @@ class Operation:
     path: str
     body: str = ""
     is_long: bool = False
+    part: str = "web"
     needs_worker: bool = False
 
 
@@ -39,16 +41,25 @@ def operations(agent_id: str) -> list[Operation]:
         Operation(name="renew", method="POST", path=f"{one}/renew"),
         Operation(name="create session", method="POST", path=BASE, body=create),
         Operation(
-            name="message, reply inline", method="POST", path=messages, body=_hello("http")
+            name="message, reply inline",
+            method="POST",
+            path=messages,
+            body=_hello("http"),
+            part="messages",
         ),
         Operation(
-            name="message accepted", method="POST", path=messages, body=_hello("websocket")
+            name="message accepted",
+            method="POST",
+            path=messages,
+            body=_hello("websocket"),
+            part="messages",
         ),
         Operation(
             name="complete reply",
             method="POST",
             path=messages,
             body=_hello("websocket"),
+            part="messages",
             needs_worker=True,
         ),
     ]

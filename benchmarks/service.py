@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks.site import BASE, CELERY, THREADS
 
@@ -16,14 +17,15 @@ NOBODY = "benchmarks.backends.dispatch_to_nobody"
 RELAYING_THREADS = "django_eliza_sessions.services.jobs.run_in_thread"
 RELAYING_CELERY = "django_eliza_sessions.tasks.dispatch_job"
 WORKERS = os.cpu_count() or 1
+PROCFILE = Path(__file__).parent.parent / "example_project/deploy/Procfile"
 
 
 @contextmanager
-def web_service(port: int, threads: int, *, answers: bool) -> Iterator[int]:
-    """Run the WSGI application under granian; yield the pid of its first process.
+def web_service(port: int, part: str, *, answers: bool) -> Iterator[int]:
+    """Run a part of the production recipe; yield the pid of its first process.
 
     Args:
-        threads: Per worker process.
+        part: ``web`` or ``messages``, as the Procfile has them.
         answers: Whether its messages are answered, by Celery where that has a broker, else
             by its own threads; otherwise they are left to a worker that does not run.
     """
@@ -31,10 +33,15 @@ def web_service(port: int, threads: int, *, answers: bool) -> Iterator[int]:
         dispatchers = CELERY, RELAYING_CELERY
     else:
         dispatchers = (THREADS, RELAYING_THREADS) if answers else (NOBODY, NOBODY)
-    granian = ("granian", "--interface", "wsgi", "--port", str(port))
-    processes = ("--workers", str(WORKERS), "--blocking-threads", str(threads))
-    application = ("--log-level", "warning", "example_project.wsgi:application")
-    with running(*granian, *processes, *application, dispatchers=dispatchers) as pid:
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GRANIAN_LOG_LEVEL": "warning",
+        f"{part.upper()}_PORT": str(port),
+        f"{part.upper()}_WORKERS": str(WORKERS),
+    }
+    lines = (line.split(": ", 1) for line in PROCFILE.read_text().splitlines())
+    command = ("sh", "-c", f"exec {dict(lines)[part]}")
+    with running(*command, dispatchers=dispatchers, **environment) as pid:
         wait_for(port)
         yield pid
 
@@ -42,7 +49,7 @@ def web_service(port: int, threads: int, *, answers: bool) -> Iterator[int]:
 @contextmanager
 def celery_worker() -> Iterator[int]:
     """Run the worker that answers and relays; yield the pid of its first process."""
-    celery = ("celery", "--app", "example_project", "--quiet")
+    celery = (sys.executable, "-m", "celery", "--app", "example_project", "--quiet")
     worker = ("worker", "--queues", "replies,celery", "--pool", "threads")
     options = ("--concurrency", "8", "--loglevel", "error")
     with running(*celery, *worker, *options, dispatchers=(CELERY, RELAYING_CELERY)) as pid:
@@ -50,12 +57,13 @@ def celery_worker() -> Iterator[int]:
 
 
 @contextmanager
-def running(*command: str, dispatchers: tuple[str, str]) -> Iterator[int]:
-    """Run a Python module until the end; yield its pid."""
+def running(
+    *command: str, dispatchers: tuple[str, str], **environment: str
+) -> Iterator[int]:
+    """Run a process until the end; yield its pid."""
     names = ("ELIZA_SESSIONS_REPLY_DISPATCHER", "ELIZA_SESSIONS_JOB_DISPATCHER")
     process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        env=os.environ | dict(zip(names, dispatchers, strict=True)),
+        command, env=os.environ | environment | dict(zip(names, dispatchers, strict=True))
     )
     with ended(process):
         yield process.pid

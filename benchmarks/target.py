@@ -7,6 +7,7 @@ import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 from benchmarks.cpu import children_of
@@ -30,7 +31,6 @@ class Target:
         count: How many sessions are stored.
         seconds: How long each operation is driven.
         names: Of the operations; empty for all.
-        threads: Per worker process of the server.
         connections: ``persistent`` or ``pool``.
     """
 
@@ -38,7 +38,6 @@ class Target:
     count: int
     seconds: float
     names: tuple[str, ...]
-    threads: int
     connections: str
     port: int
 
@@ -100,19 +99,16 @@ def _measure(
 ) -> Measured:
     from benchmarks.loading import settle
 
-    figures = []
-    with web_service(target.port, target.threads, answers=False) as pid:
-        for operation in wanted:
-            if operation.needs_worker:
-                continue
-            file = long_sessions if operation.is_long else sessions
-            statements = _count_statements(operation, file)
-            drive(target.url, operation, file, KEY, WARM_UP)
-            scales = Scales([pid], target.database)
-            driven = drive(target.url, operation, file, KEY, target.seconds)
-            figures.append(scales.weigh(operation.name, driven, statements))
-            tell(figures[-1])
-        megabytes = max(map(resident_megabytes, children_of(pid)), default=0)
+    figures: list[Figures] = []
+    megabytes = 0.0
+    at_once = [operation for operation in wanted if not operation.needs_worker]
+    for part, operations_of_it in groupby(at_once, lambda operation: operation.part):
+        with web_service(target.port, part, answers=False) as pid:
+            for operation in operations_of_it:
+                file = long_sessions if operation.is_long else sessions
+                figures.append(_measure_one(target, operation, file, pid))
+                tell(figures[-1])
+            megabytes = max([megabytes, *map(resident_megabytes, children_of(pid))])
     settle()
     for operation in wanted:
         if operation.needs_worker:
@@ -121,12 +117,21 @@ def _measure(
     return Measured(figures, megabytes)
 
 
+def _measure_one(target: Target, operation: Operation, file: Path, pid: int) -> Figures:
+    statements = _count_statements(operation, file)
+    drive(target.url, operation, file, KEY, WARM_UP)
+    scales = Scales([pid], target.database)
+    driven = drive(target.url, operation, file, KEY, target.seconds)
+    return scales.weigh(operation.name, driven, statements)
+
+
 def _measure_replies(target: Target, operation: Operation, sessions: Path) -> Figures:
     """Send messages for a moment, and wait until the last of them is answered."""
     from django_eliza_sessions.models import Reply
 
     with ExitStack() as stack:
-        pids = [stack.enter_context(web_service(target.port, target.threads, answers=True))]
+        web = web_service(target.port, operation.part, answers=True)
+        pids = [stack.enter_context(web)]
         if os.environ.get("CELERY_BROKER_URL"):
             pids.append(stack.enter_context(celery_worker()))
         # Twice, because the first time everything is still being loaded.

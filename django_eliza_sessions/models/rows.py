@@ -165,22 +165,22 @@ def _update(
 
 
 def _prepare(model: type[models.Model], *values: Iterable[tuple[str, object]]) -> list[Any]:
-    own = _own_connection()
+    own = own_connection()
     return [
         field_of(model, name).get_db_prep_save(value, own) for name, value in chain(*values)
     ]
 
 
 def _inserted(row: models.Model) -> list[Any]:
-    own = _own_connection()
+    own = own_connection()
     return [
         field.get_db_prep_save(getattr(row, field.attname), own)
         for field in inserted_fields(type(row))
     ]
 
 
-def _own_connection() -> BaseDatabaseWrapper:
-    # Not the proxy, which would find it out again for each field.
+def own_connection() -> BaseDatabaseWrapper:
+    """Return this thread's connection, not the proxy that finds it out again each time."""
     return connections[DEFAULT_DB_ALIAS]
 
 

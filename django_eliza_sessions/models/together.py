@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-from django_eliza_sessions.models.rows import insert_rows, mark_stored
+from django_eliza_sessions.models.rows import insert_rows, mark_stored, own_connection
 from django_eliza_sessions.models.statements import (
     Select,
     field_of,
@@ -38,18 +38,17 @@ def change_and_insert(
     """
     if not rows:
         return _first(change, params)
+    taken = list(_taken(rows))
     if connection.vendor == "postgresql":
-        shapes = tuple((type(row), tuple(_sources(row))) for row in rows)
-        whole = replace(change, sql=_sql(change.sql, shapes))
-        found = _first(whole, {**params, **_values(rows)})
+        found = _first(*_at_once(change, params, rows))
         if found is not None:
-            _settle(rows, found)
+            _settle(taken, found)
             mark_stored(rows)
         return found
     with transaction.atomic(savepoint=False):
         found = _first(change, params)
         if found is not None:
-            _settle(rows, found)
+            _settle(taken, found)
             for _model, alike in groupby(rows, type):
                 insert_rows(list(alike))
     return found
@@ -74,12 +73,13 @@ def insert_unless_and(
     Returns:
         Whether they were stored.
     """
+    own = own_connection()
     params = {
-        each.attname: each.get_db_prep_save(getattr(row, each.attname), connection)
+        each.attname: each.get_db_prep_save(getattr(row, each.attname), own)
         for each in inserted_fields(type(row))
     }
     for number, value in enumerate(unwanted):
-        prepared = field_of(other, field).get_db_prep_save(value, connection)
+        prepared = field_of(other, field).get_db_prep_save(value, own)
         params[f"unwanted_{number}"] = prepared
     change = insert_unless(type(row), other, field, len(unwanted))
     if change_and_insert(change, params, rows) is None:
@@ -93,27 +93,41 @@ def _first(select: Select, params: Mapping[str, Any]) -> Any:
     return found[0] if found else None
 
 
-def _settle(rows: Sequence[models.Model], found: models.Model) -> None:
+#: A new row, a field of it, and which field of the changed row it takes.
+Taken = tuple[models.Model, str, str]
+
+
+def _taken(rows: Sequence[models.Model]) -> Iterator[Taken]:
     for row in rows:
-        for field, name in zip(inserted_fields(type(row)), _sources(row), strict=True):
-            if name is not None:
-                setattr(row, field.attname, getattr(found, name))
+        for name, value in vars(row).items():
+            if isinstance(value, models.F):
+                yield row, name, str(value.name)  # type: ignore[attr-defined]  # stubs lack it
 
 
-def _sources(row: models.Model) -> Iterator[str | None]:
-    """Yield which column of the changed row each field takes, if it takes one."""
-    for field in inserted_fields(type(row)):
-        value = getattr(row, field.attname)
-        yield str(value.name) if isinstance(value, models.F) else None  # type: ignore[attr-defined]  # not in the stubs
+def _settle(taken: Sequence[Taken], found: models.Model) -> None:
+    for row, name, source in taken:
+        setattr(row, name, getattr(found, source))
 
 
-def _values(rows: Sequence[models.Model]) -> dict[str, Any]:
-    return {
-        f"{number}_{field.attname}": field.get_db_prep_save(value, connection)
-        for number, row in enumerate(rows)
-        for field in inserted_fields(type(row))
-        if not isinstance(value := getattr(row, field.attname), models.F)
-    }
+def _at_once(
+    change: Select, params: Mapping[str, Any], rows: Sequence[models.Model]
+) -> tuple[Select, Mapping[str, Any]]:
+    """Return all of it as one statement, with its parameters."""
+    own = own_connection()
+    values = dict(params)
+    shapes = []
+    for number, row in enumerate(rows):
+        sources: list[str | None] = []
+        for field in inserted_fields(type(row)):
+            value = getattr(row, field.attname)
+            if isinstance(value, models.F):
+                sources.append(str(value.name))  # type: ignore[attr-defined]  # the same
+            else:
+                sources.append(None)
+                name = f"{number}_{field.attname}"
+                values[name] = field.get_db_prep_save(value, own)
+        shapes.append((type(row), tuple(sources)))
+    return replace(change, sql=_sql(change.sql, tuple(shapes))), values
 
 
 @cache

@@ -53,13 +53,12 @@ class Production(Server):
     headers = Server.headers | BY_NGINX | {"X-API-KEY": KEY}
 
     def __init__(self, directory: Path, **changes: str) -> None:
-        self.ports = {"web": free_port(), "stream": free_port()}
+        self.ports = {part: free_port() for part in ("web", "messages", "stream")}
         self.directory = directory
         self.call_on("web")
         self.environment = environment(
             directory,
-            WEB_PORT=str(self.ports["web"]),
-            STREAM_PORT=str(self.ports["stream"]),
+            **{f"{part.upper()}_PORT": str(port) for part, port in self.ports.items()},
             ELIZA_SESSIONS_SWEEP_INTERVAL_SECONDS="1",
             ELIZA_SESSIONS_CREATE_LIMITS="caller=9999/minute",
             ELIZA_SESSIONS_MESSAGE_LIMITS="caller=9999/minute",
@@ -81,9 +80,9 @@ class Production(Server):
             return answer.read()
 
     def send(self, session_id: str, transport: str, **headers: str) -> Any:
-        """Send a message over the web part; its answer."""
+        """Send a message where nginx sends it; its answer."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.ports['web']}{BASE}/{session_id}/messages",
+            f"http://127.0.0.1:{self.ports['messages']}{BASE}/{session_id}/messages",
             data=json.dumps({"content": "Hello there", "transport": transport}).encode(),
             headers=self.headers | headers,
         )
@@ -166,6 +165,7 @@ class Nginx:
             "listen 443 ": f"listen 127.0.0.1:{self.port} ",
             "127.0.0.1:8000;": f"127.0.0.1:{ports['web']};",
             "127.0.0.1:8001;": f"127.0.0.1:{ports['stream']};",
+            "127.0.0.1:8002;": f"127.0.0.1:{ports['messages']};",
             f"server_name {SITE};": f"server_name {SITE} 127.0.0.1;",
             "/etc/ssl/eliza.pem": str(certificate),
             "/etc/ssl/eliza.key": str(key),
@@ -186,23 +186,26 @@ class Nginx:
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         wait_until(lambda: takes_connections(self.port), "nginx")
 
-    def read(self, path: str, body: Any) -> bytes:
-        """POST a body; the answer."""
+    def read(self, path: str, body: Any = None) -> bytes:
+        """POST a body, or GET without one; the answer."""
         request = urllib.request.Request(
             self.url + BASE + path,
-            data=json.dumps(body).encode(),
+            data=body and json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "X-API-KEY": KEY},
         )
         with urllib.request.urlopen(request, timeout=60, context=self.tls) as answer:
             return answer.read()
 
+    def get(self, path: str) -> Any:
+        return json.loads(self.read(path))
+
     def post(self, path: str, body: Any) -> Any:
         return json.loads(self.read(path, body))
 
     def ports_of(self, path: str) -> list[int]:
-        """The ports of the parts that POSTs to a path went to, in their order."""
+        """The ports of the parts that requests of a path went to, in their order."""
         lines = [line.rsplit(":", 1) for line in self.log.read_text().splitlines()]
-        return [int(port) for what, port in lines if f"POST {BASE}{path} " in what]
+        return [int(port) for what, port in lines if f" {BASE}{path} " in what]
 
     def stop(self) -> None:
         self.process.terminate()

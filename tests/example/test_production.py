@@ -152,7 +152,7 @@ class TestParts:
 @pytest.mark.postgresql
 @pytest.mark.redis
 class TestProxy:
-    def test_sends_streams_one_way_and_all_else_the_other(self, site, nginx):
+    def test_sends_streams_messages_and_all_else_each_its_way(self, site, nginx):
         session = site.create_session()
         path = f"/{session}/messages"
         nginx.post(f"/{session}/heartbeat", {})
@@ -163,10 +163,12 @@ class TestProxy:
         ) as stream:
             assert "event: done" in stream.rest()
 
-        web, streams = site.ports["web"], site.ports["stream"]
-        wait_until(lambda: len(nginx.ports_of(path)) == 4, "nginx's log")
+        assert nginx.get(path)["messages"]
+
+        web, messages, stream = site.ports.values()
+        wait_until(lambda: len(nginx.ports_of(path)) == 5, "nginx's log")
         assert nginx.ports_of(f"/{session}/heartbeat") == [web]
-        assert nginx.ports_of(path) == [web, web, web, streams]
+        assert nginx.ports_of(path) == [messages, messages, messages, stream, web]
 
     def test_holds_no_piece_of_a_stream_back(self, site, nginx):
         site.use_backend("slow", seconds=3600)
@@ -241,10 +243,10 @@ def test_asked_to_stop_parts_finish_what_they_began(site: Production):
         sending = callers.submit(keep_sending, site, other, accepted, over)
 
         waiting = callers.submit(site.send, session, "http")
-        wait_until(lambda: is_under_way(1), "the web process to answer")
-        assert site.terminate("web") == 0
+        wait_until(lambda: is_under_way(1), "the part for messages to answer")
+        assert site.terminate("messages") == 0
         assert waiting.result()["agentResponse"]["text"]
-        site.launch("web")
+        site.launch("messages")
 
         sent = site.send(session, "websocket")["userMessage"]["id"]
         wait_until(lambda: is_under_way(2), "the worker to answer")
@@ -260,7 +262,7 @@ def test_asked_to_stop_parts_finish_what_they_began(site: Production):
             assert "event: done" in stream.rest()
         site.launch("stream")
 
-        for part in ("sweeper", "beat"):
+        for part in ("web", "sweeper", "beat"):
             assert site.terminate(part) == 0
             site.launch(part)
         over.set()
