@@ -28,6 +28,7 @@ def timestamp(moment: datetime) -> str:
 def user_message(message: "Message") -> dict[str, Any]:
     """Return a message as its sender gets it back (contract, "Messages")."""
     body = {
+        # Not pk: a page has hundreds, and the property costs several times as much.
         "id": str(message.id),
         "content": message.content,
         "authorId": str(message.author_id),

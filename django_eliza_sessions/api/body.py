@@ -76,7 +76,9 @@ def answer(
 ) -> HttpResponse:
     """Return JSON in UTF-8, whatever client or project think of forms and indentation."""
     content = _ENCODER.encode(body).encode()
-    return HttpResponse(content, "application/json", status, headers=headers)
+    return HttpResponse(
+        content, content_type="application/json", status=status, headers=headers
+    )
 
 
 def require(body: Mapping[str, Any], *fields: str) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django_eliza_sessions.models import Message, Reply, Session
     from django_eliza_sessions.services.history import MessagePage
     from django_eliza_sessions.services.overview import Health, SessionPage
-    from django_eliza_sessions.services.sending import SentMessage
+    from django_eliza_sessions.services.storing import SentMessage
 
 
 def created_session(session: "Session") -> dict[str, Any]:

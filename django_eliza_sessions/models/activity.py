@@ -4,7 +4,7 @@ What is added, messages and events and replies, is counted by the same statement
 stored together with it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,18 +19,17 @@ from django_eliza_sessions.models.message import Message
 from django_eliza_sessions.models.session import Session
 from django_eliza_sessions.models.statements import Select, field_of, returning
 from django_eliza_sessions.models.together import change_and_insert
+from django_eliza_sessions.principals import Principal
 
 
-def store_activity(
+def update_session(
     session_id: UUID,
     now: datetime,
     *,
     rows: Sequence[models.Model] = (),
     is_sign_of_life: bool = True,
     by_hand: bool = False,
-    owner: str | None = None,
-    agent_ids: Collection[UUID] | None = None,
-    if_free: bool = False,
+    caller: Principal | None = None,
 ) -> Session | None:
     """Note a sign of life in a live session, renew it if it renews itself, and add to it.
 
@@ -48,17 +47,17 @@ def store_activity(
             history.
         is_sign_of_life: Otherwise only add to it, live or not: the caller has locked it.
         by_hand: Renew it whatever its ``auto_renew`` says, or else do nothing.
-        owner: Only a session of this principal's.
-        agent_ids: Only a session with one of these agents.
-        if_free: Do nothing if there is something to wait for or to look at: somebody
-            else has locked the row, or, with a message, its agent is disabled or does
-            not simply let messages wait. So ``now`` still is the present. Only where
-            the database can tell.
+        caller: Who asks for a session that nobody has locked and looked at for them. Then
+            nothing is done if they may not see it, or if there is something to wait for
+            or to look at: somebody else has locked the row, or, with a message, its agent
+            is disabled or does not simply let messages wait. So ``now`` still is the
+            present. Only where the database can tell.
 
     Returns:
         The session as stored; ``None`` where nothing was done: there is none, it is over,
         or it is to be renewed by hand and already lasts until its maximum duration.
     """
+    owner, agent_ids = (caller.sees_only, caller.agent_ids) if caller else (None, None)
     params = {
         "id": _prepared("id", session_id),
         "now": _prepared("last_activity_at", now),
@@ -71,7 +70,7 @@ def store_activity(
         _Shape(
             is_sign_of_life=is_sign_of_life,
             by_hand=by_hand,
-            if_free=if_free,
+            if_free=caller is not None,
             is_owned=owner is not None,
             agents=None if agent_ids is None else len(agent_ids),
             has_message=any(isinstance(row, Message) for row in rows),
@@ -105,7 +104,7 @@ def _statement(shape: _Shape) -> Select:
         changes |= _renewal(shape)
     return returning(
         Session,
-        f"UPDATE {Session._meta.db_table} AS t0 "  # noqa: S608 - of names only
+        f"UPDATE {Session._meta.db_table} AS t0 "
         f"SET {', '.join(f'{name} = {value}' for name, value in changes.items())} "
         f"WHERE {' AND '.join(_conditions(shape))}",
     )
@@ -147,7 +146,7 @@ def _conditions(shape: _Shape) -> Iterator[str]:
     row = "%(id)s"
     if shape.if_free:
         table, free = Session._meta.db_table, "FOR NO KEY UPDATE SKIP LOCKED"
-        row = f"(SELECT id FROM {table} WHERE id = {row} {free})"  # noqa: S608 - of names
+        row = f"(SELECT id FROM {table} WHERE id = {row} {free})"
     yield f"t0.id = {row}"
     if shape.is_sign_of_life:
         yield "t0.closed_at IS NULL"
@@ -157,10 +156,11 @@ def _conditions(shape: _Shape) -> Iterator[str]:
     if shape.is_owned:
         yield "t0.owner = %(owner)s"
     if shape.agents is not None:
-        yield f"t0.agent_id IN ({', '.join(f'%(agent_{i})s' for i in range(shape.agents))})"
+        agents = ", ".join(f"%(agent_{i})s" for i in range(shape.agents))
+        yield f"t0.agent_id IN ({agents or 'NULL'})"
     if shape.if_free and shape.has_message:
         yield (
-            f"EXISTS (SELECT 1 FROM {Agent._meta.db_table} agent "  # noqa: S608 - the same
+            f"EXISTS (SELECT 1 FROM {Agent._meta.db_table} agent "
             "WHERE agent.id = t0.agent_id AND agent.enabled "
             f"AND agent.when_busy = '{Agent.WhenBusy.ENQUEUE}')"
         )

@@ -4,14 +4,14 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.fields import VerbatimJSONField
-from django_eliza_sessions.models.keys import new_key
+from django_eliza_sessions.models.ids import new_id
 from django_eliza_sessions.models.session import Session
 
 
 class Message(models.Model):
     """One message. Within a session no two share a time (contract, "Messages")."""
 
-    id = models.UUIDField(_("ID"), primary_key=True, default=new_key)
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_id)
     session = models.ForeignKey(
         Session,
         on_delete=models.CASCADE,

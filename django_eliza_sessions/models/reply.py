@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from django_eliza_sessions.models.keys import new_key
+from django_eliza_sessions.models.ids import new_id
 from django_eliza_sessions.models.message import Message
 from django_eliza_sessions.models.session import Session
 
@@ -57,7 +57,7 @@ class Reply(models.Model):
     FIRST_QUEUED = """AND status IN ('queued', 'running') AND status = 'queued'
         ORDER BY created_at LIMIT 1"""
 
-    id = models.UUIDField(_("ID"), primary_key=True, default=new_key)
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_id)
     session = models.ForeignKey(
         Session,
         on_delete=models.CASCADE,
@@ -72,7 +72,7 @@ class Reply(models.Model):
         verbose_name=_("message"),
     )
     #: The id of the agent's message, known before there is one: chunks carry it.
-    answer_id = models.UUIDField(_("answer"), default=new_key)
+    answer_id = models.UUIDField(_("answer"), default=new_id)
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.QUEUED
     )

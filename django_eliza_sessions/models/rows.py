@@ -19,7 +19,7 @@ from django_eliza_sessions.models.statements import (
     insert_from_sql,
     insert_sql,
     inserted_fields,
-    select_sql,
+    select,
     selecting,
     update_sql,
 )
@@ -132,12 +132,13 @@ def fetch_rows(
         where: Fields and what they must hold.
     """
     strength = "NO KEY UPDATE" if lock else "KEY SHARE" if keep else ""
-    select = select_sql(model, related, tuple(where), also, strength)
-    return select.fetch(_prepare(model, where.items(), values))
+    statement = select(model, related, tuple(where), also, strength)
+    return statement.fetch(_prepare(model, where.items(), values))
 
 
 def fetch_query(query: "models.QuerySet[M]") -> list[M]:
     """Return the rows that a query finds, in its order, read as ``fetch_rows`` does."""
+    # Django makes SQL of one column sooner than of all of them.
     keys = query.values("pk").query
     # One that cannot match anything is asked, too.
     sql, params = keys.get_compiler(connection=connection, elide_empty=False).as_sql()

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.agent import Agent
 from django_eliza_sessions.models.fields import VerbatimJSONField
-from django_eliza_sessions.models.keys import new_key
+from django_eliza_sessions.models.ids import new_id
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.timeouts import (
     TimeoutConfig,
@@ -92,7 +92,7 @@ class Session(models.Model):
         EXPIRED = "expired", _("expired")
         ENDED = "ended", _("ended")
 
-    id = models.UUIDField(_("ID"), primary_key=True, default=new_key)
+    id = models.UUIDField(_("ID"), primary_key=True, default=new_id)
     agent = models.ForeignKey(
         Agent,
         on_delete=models.PROTECT,
@@ -224,7 +224,8 @@ class Session(models.Model):
 
     @property
     def was_just_renewed(self) -> bool:
-        """Whether the latest sign of life renewed the session."""
+        """Whether the session renewed itself at its latest sign of life."""
+        # A new one has both moments alike, too.
         renews_itself = self.auto_renew and self.renewal_count > 0
         return renews_itself and self.renewed_at == self.last_activity_at
 

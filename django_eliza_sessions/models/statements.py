@@ -49,7 +49,7 @@ def insert_unless(
 ) -> "Select":
     """Return what stores a row unless another table has one of so many values.
 
-    Its placeholders are the columns of the row, and ``unwanted_0`` and so on.
+    Its placeholders are named like the fields of the row, and ``unwanted_0`` and so on.
     """
     row = (f"%({each.attname})s" for each in inserted_fields(model))
     unwanted = (f"%(unwanted_{number})s" for number in range(count))
@@ -114,10 +114,7 @@ class Select:
         with connection.cursor() as cursor:
             _read_times_natively(cursor.cursor)
             cursor.execute(self.sql, params)
-            return self.read(cursor.fetchall())
-
-    def read(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        """Return the instances that the rows of the answer are."""
+            rows = cursor.fetchall()
         alias = connection.alias
         return [self._read(row, alias) for row in rows]
 
@@ -156,7 +153,7 @@ def _stored(part: _Part, values: list[Any], alias: str) -> models.Model:
 
 
 @cache
-def select_sql(
+def select(
     model: type[models.Model],
     related: tuple[str, ...],
     where: tuple[str, ...],
@@ -189,7 +186,7 @@ def select_sql(
 
 
 def selecting(model: type[models.Model], sql: str) -> Select:
-    """Return a statement that selects any columns as one that reads whole rows."""
+    """Return a statement that selects keys as one that reads whole rows."""
     whole = _whole(model)
     return replace(whole, sql=f"{whole.sql} FROM {sql.partition(' FROM ')[2]}")
 

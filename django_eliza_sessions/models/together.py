@@ -140,6 +140,6 @@ def _sql(
             f"%({number}_{field.attname})s" if source is None else quote(source)
             for field, source in zip(inserted_fields(model), sources, strict=True)
         )
-        select = f"SELECT {', '.join(values)} FROM changed"  # noqa: S608 - of names only
+        select = f"SELECT {', '.join(values)} FROM changed"
         parts.append(f"new_{number} AS ({insert_from_sql(model, select)})")
-    return f"WITH {', '.join(parts)} SELECT * FROM changed"  # noqa: S608 - the same
+    return f"WITH {', '.join(parts)} SELECT * FROM changed"

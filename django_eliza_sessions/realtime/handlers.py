@@ -38,7 +38,7 @@ from django_eliza_sessions.realtime.threads import in_thread
 from django_eliza_sessions.services.limits import count_message
 from django_eliza_sessions.services.lookup import get_session, open_transcript
 from django_eliza_sessions.services.messages import send_message
-from django_eliza_sessions.services.sending import SentMessage, Transport
+from django_eliza_sessions.services.storing import SentMessage, Transport
 
 logger = logging.getLogger(__name__)
 Answer = dict[str, Any]

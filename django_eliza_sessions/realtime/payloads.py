@@ -16,7 +16,7 @@ from django_eliza_sessions.wire import camel, epoch_milliseconds, timestamp
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Message, Reply, Session
-    from django_eliza_sessions.services.sending import SentMessage
+    from django_eliza_sessions.services.storing import SentMessage
 
 #: The one message server that a released client knows.
 SERVER_ID = "00000000-0000-0000-0000-000000000000"

@@ -8,11 +8,12 @@ from django.db import connection, models, transaction
 
 from django_eliza_sessions.exceptions import SessionRenewalError
 from django_eliza_sessions.models import Session
-from django_eliza_sessions.models.activity import store_activity
+from django_eliza_sessions.models.activity import update_session
 from django_eliza_sessions.origin import current_origin
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.lookup import lock_session
+from django_eliza_sessions.services.transitions import announce_renewal
 
 
 def touch(
@@ -39,20 +40,23 @@ def touch(
         SessionRenewalError: It is to be renewed by hand, and already lasts until its
             maximum duration.
     """
-    session = _touch_if_free(principal, session_id, by_hand, rows)
+    session = _touch_if_free(principal, session_id, rows, by_hand=by_hand)
     if session is None:
         with transaction.atomic():
-            session = _touch_in_turn(principal, session_id, by_hand, rows)
+            session = _touch_in_turn(principal, session_id, rows, by_hand=by_hand)
+    if by_hand or session.was_just_renewed:
+        announce_renewal(session)
     return session
 
 
 def _touch_if_free(
     principal: Principal,
     session_id: UUID,
-    by_hand: bool,  # noqa: FBT001 - passed on by ``touch`` alone
     rows: Sequence[models.Model],
+    *,
+    by_hand: bool,
 ) -> Session | None:
-    """Do so unless there is something to wait for or to say.
+    """Note a sign of life, unless there is something to wait for or to say.
 
     Returns:
         ``None`` where nothing was done: the row is locked; the caller can see none that
@@ -61,24 +65,19 @@ def _touch_if_free(
     if not connection.features.has_select_for_update_skip_locked:
         return None
     current_origin().session_id = str(session_id)
-    return store_activity(
-        session_id,
-        clock.now(),
-        rows=rows,
-        by_hand=by_hand,
-        owner=principal.sees_only,
-        agent_ids=principal.agent_ids,
-        if_free=True,
+    return update_session(
+        session_id, clock.now(), rows=rows, by_hand=by_hand, caller=principal
     )
 
 
 def _touch_in_turn(
     principal: Principal,
     session_id: UUID,
-    by_hand: bool,  # noqa: FBT001 - passed on by ``touch`` alone
     rows: Sequence[models.Model],
+    *,
+    by_hand: bool,
 ) -> Session:
-    """Do so once the session's row can be locked, or say why not."""
+    """Note a sign of life once the session's row is locked, or say why not."""
     session, now = lock_session(principal=principal, session_id=session_id)
     if by_hand and session.is_at_hard_deadline:
         raise SessionRenewalError(
@@ -89,4 +88,4 @@ def _touch_in_turn(
             max_duration_minutes=session.max_duration_minutes,
         )
     # Locked, live and renewable, so it is found.
-    return cast("Session", store_activity(session_id, now, rows=rows, by_hand=by_hand))
+    return cast("Session", update_session(session_id, now, rows=rows, by_hand=by_hand))

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from threading import Thread
-from typing import cast
 from uuid import UUID
 
 from django.db import Error, close_old_connections, connections
 
-from django_eliza_sessions.models import Agent, Message, Reply
+from django_eliza_sessions.models import Message, Reply
 from django_eliza_sessions.models.rows import fetch_row
 from django_eliza_sessions.services.conversation import (
     Conversation,
@@ -56,8 +55,6 @@ def answer_reply_within(*, reply: Reply, seconds: float) -> Message | None:
         answered.
     """
     deadline = time.monotonic() + seconds
-    # A reference keeps it, so it is found.
-    reply.session.agent = cast("Agent", fetch_row(Agent, id=reply.session.agent_id))
     taken = take_reply(reply)
     while not taken:
         try:

@@ -68,10 +68,13 @@ def record_each(
     **details: object,
 ) -> None:
     """Record the same of many sessions."""
+    now = clock.now()
     records = [
         new_record(action, session_id=session_id, actor=actor, **details)
         for session_id in session_ids
     ]
+    for each in records:
+        each.at = now
     for start in range(0, len(records), BATCH):
         insert_rows(records[start : start + BATCH])
 

@@ -6,11 +6,11 @@ one of those who ask counts again, and the others take the old count until that 
 only where nothing is known yet may several count at once.
 """
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache as made_once
 from hashlib import sha256
 from typing import Any
 
@@ -65,7 +65,7 @@ def count_open(sessions: SessionQuerySet, now: datetime) -> OpenCounts:
 
 
 def count_all_open(now: datetime) -> OpenCounts:
-    """Count all sessions that are not closed."""
+    """Count all sessions that are not closed; the query, always the same, is made once."""
     return _count_open(_all_open(), now)
 
 
@@ -82,7 +82,7 @@ def _count_open(opened: Compiled, now: datetime) -> OpenCounts:
     return OpenCounts(active=active, overdue=total - active, expiring=expiring)
 
 
-@made_once
+@functools.cache
 def _all_open() -> Compiled:
     return _compile_open(Session.objects.all())
 

@@ -28,7 +28,7 @@ from django_eliza_sessions.models.rows import (
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.announce import announce
 from django_eliza_sessions.services.dispatch import dispatch_reply
-from django_eliza_sessions.services.transcript import new_message, store_rows
+from django_eliza_sessions.services.transcript import add_to_session, new_message
 from django_eliza_sessions.services.transitions import next_event
 
 #: A reply that took this long counts as activity when it ends; sooner, the message that
@@ -125,7 +125,9 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
         message = _answer(reply, session, answer.text, answer.metadata())
         rows = list(_rows_of_end(reply, session, now, message))
         took_long = now - session.last_activity_at >= LONG
-        store_rows(session.pk, now, rows, is_sign_of_life=took_long and session.auto_renew)
+        add_to_session(
+            session.pk, now, rows, is_sign_of_life=took_long and session.auto_renew
+        )
         dispatch_next(reply)
     return message
 
@@ -174,8 +176,9 @@ def stop_reply(
     chunks = reply.chunks.order_by("index").values_list("text", flat=True)
     said = "".join(chunks)
     message = _answer(reply, session, said, {"incomplete": True}) if said else None
+    # Numbered here; the same number is added in the row, so that both stay the same.
     rows = list(_rows_of_end(reply, session, now, message))
-    store_rows(session.pk, now, rows, is_sign_of_life=False)
+    add_to_session(session.pk, now, rows, is_sign_of_life=False)
 
 
 def _answer(

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import Error, transaction
+from django.db.models import F
 
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import check_metadata
@@ -36,7 +37,6 @@ from django_eliza_sessions.services.lookup import (
 from django_eliza_sessions.services.outbox import record_events, relay_after_commit
 from django_eliza_sessions.services.room import make_room
 from django_eliza_sessions.services.tombstones import digests_of, insert_session
-from django_eliza_sessions.services.transitions import announce_renewal
 from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides
 from django_eliza_sessions.wire import timestamp
 
@@ -124,11 +124,9 @@ def renew_session(*, principal: Principal, session_id: UUID) -> Session:
         SessionRenewalError: It already lasts until its maximum duration.
     """
     renewal = new_record(Action.SESSION_RENEWED, session_id=session_id, actor=principal.id)
-    session = touch(
-        principal=principal, session_id=session_id, by_hand=True, rows=[renewal]
-    )
-    announce_renewal(session)
-    return session
+    # Of when it is renewed, which may have to wait for its turn.
+    renewal.at = F("last_activity_at")
+    return touch(principal=principal, session_id=session_id, by_hand=True, rows=[renewal])
 
 
 def record_heartbeat(*, principal: Principal, session_id: UUID) -> Session:
@@ -138,10 +136,7 @@ def record_heartbeat(*, principal: Principal, session_id: UUID) -> Session:
         SessionNotFoundError: There is none that the caller may see, or it was ended.
         SessionExpiredError: Its deadline has passed.
     """
-    session = touch(principal=principal, session_id=session_id, by_hand=False)
-    if session.was_just_renewed:
-        announce_renewal(session)
-    return session
+    return touch(principal=principal, session_id=session_id, by_hand=False)
 
 
 def update_timeout(

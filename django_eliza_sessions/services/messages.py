@@ -21,12 +21,12 @@ from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import answering
 from django_eliza_sessions.services.idempotency import own_key
 from django_eliza_sessions.services.lookup import get_session
-from django_eliza_sessions.services.sending import (
+from django_eliza_sessions.services.storing import (
     Draft,
     SentMessage,
     Transport,
-    send_if_free,
-    send_in_turn,
+    store_if_free,
+    store_in_turn,
 )
 
 
@@ -92,7 +92,7 @@ def send_message(
         asked = fields | {"metadata": None}
     draft = Draft(principal, session_id, fields, wanted, idempotency_key, asked)
     try:
-        sent = send_if_free(draft) or send_in_turn(draft)
+        sent = store_if_free(draft) or store_in_turn(draft)
     except Error as error:
         raise MessageSendError("The message could not be stored.") from error
     if wanted == Transport.HTTP:

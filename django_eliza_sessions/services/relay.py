@@ -54,12 +54,12 @@ def relay_events() -> int:
         # Whatever came meanwhile has asked for a relay itself.
         is_more = len(claimed) == BATCH
         heard = [event for event in claimed if _is_heard(event)]
-        done = [event.pk for event in claimed if event not in heard]
+        done = {event.pk for event in claimed} - {event.pk for event in heard}
         for occurrence in read_occurrences(heard):
             if clock.now() >= until:
                 break  # Somebody else may have the rest by now.
             if _hand_out(occurrence, until):
-                done.append(occurrence.event.pk)
+                done.add(occurrence.event.pk)
         if done:
             count += _held(until).filter(pk__in=done).update(relay_at=None, error="")
     return count
@@ -68,6 +68,7 @@ def relay_events() -> int:
 def _is_heard(event: Event) -> bool:
     """Tell whether anybody in this process listens to what an event is about."""
     signal = SIGNALS[event.kind]
+    # Which of them sends it is known only once its subject is read.
     return any(signal.has_listeners(sender) for sender in (Session, Message, Reply))
 
 

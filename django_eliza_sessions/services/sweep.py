@@ -25,6 +25,7 @@ from django_eliza_sessions.services.retention import apply_retention
 
 #: Rows per transaction, at first and at least: fewer would hardly take less time.
 BATCH = 100
+#: And at most, however fast they are.
 LARGEST_BATCH = 1000
 #: Seconds that a transaction is to take, so that no request waits long for a row under
 #: sweep: by how long one took, the next one gets more rows, or fewer.
@@ -49,19 +50,23 @@ def sweep_sessions() -> SweepResult:
     expires once, however often and by however many this runs.
     """
     result, size = SweepResult(), BATCH
-    started = time.perf_counter()
-    while _sweep_batch(size, result) == size:
+    while True:
+        started = time.perf_counter()
+        if _sweep_batch(size, result) < size:
+            return result
         took = time.perf_counter() - started
         size = max(BATCH, min(int(size * BATCH_SECONDS / took), 2 * size, LARGEST_BATCH))
         if not connection.features.has_select_for_update_skip_locked:
             time.sleep(OTHERS_TURN)
-        started = time.perf_counter()
-    return result
 
 
 @transaction.atomic
 def _sweep_batch(size: int, result: SweepResult) -> int:
     """Do with sessions what they are due for, all alike in one statement.
+
+    Args:
+        size: How many at most.
+        result: Counts them.
 
     Returns:
         How many there were, at most as many as wanted.

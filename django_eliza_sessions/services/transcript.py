@@ -1,6 +1,6 @@
 """Adding to what is said in a session, and telling of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db.models import F
 
 from django_eliza_sessions.models import Event, Message, Reply, Session
-from django_eliza_sessions.models.activity import store_activity
+from django_eliza_sessions.models.activity import update_session
+from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services.outbox import relay_after_commit
 from django_eliza_sessions.services.transitions import announce_renewal
 
@@ -18,29 +19,28 @@ def new_message(session_id: UUID, **fields: Any) -> Message:
     return Message(session_id=session_id, created_at=F("last_message_at"), **fields)
 
 
-def store_rows(
+def add_to_session(
     session_id: UUID,
     now: datetime,
     rows: Sequence[Message | Event | Reply],
     *,
     is_sign_of_life: bool,
-    if_free: bool = False,
-    owner: str | None = None,
-    agent_ids: Collection[UUID] | None = None,
+    caller: Principal | None = None,
 ) -> Session | None:
     """Store what is new in a session, events among it, and have them relayed.
 
-    Takes what ``store_activity`` takes, and returns what it returns; the rows know their
-    session then.
+    Args:
+        session_id: Which session.
+        now: The present.
+        rows: What is new; each gets the session, so that nobody has to read it again.
+        is_sign_of_life: As ``update_session`` takes it.
+        caller: The same.
+
+    Returns:
+        The session as stored; ``None`` where nothing was done.
     """
-    session = store_activity(
-        session_id,
-        now,
-        rows=rows,
-        is_sign_of_life=is_sign_of_life,
-        if_free=if_free,
-        owner=owner,
-        agent_ids=agent_ids,
+    session = update_session(
+        session_id, now, rows=rows, is_sign_of_life=is_sign_of_life, caller=caller
     )
     if session is None:
         return None

@@ -36,7 +36,7 @@ def revoke(client, key):
     )
 
 
-def test_a_new_key_is_shown_once(maker):
+def test_a_new_id_is_shown_once(maker):
     response = add(maker)
 
     [text] = TEXT.findall(response.content.decode())

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_eliza_sessions.models import Message, Session
-from django_eliza_sessions.services.transcript import new_message, store_rows
+from django_eliza_sessions.services.transcript import add_to_session, new_message
 from tests.api.shapes import HISTORY_MESSAGE, TIMESTAMP, error_of
 from tests.conftest import NOON
 
@@ -23,7 +23,7 @@ def say(session: Session, count: int, start: datetime = NOON) -> list[str]:
         for n in range(count)
     ]
     for message in made:
-        store_rows(session.pk, start, [message], is_sign_of_life=False)
+        add_to_session(session.pk, start, [message], is_sign_of_life=False)
     return [str(message.pk) for message in made]
 
 

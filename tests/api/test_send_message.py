@@ -126,7 +126,7 @@ class TestAnswer:
         ("transport", "count"),
         [("websocket", 3), ("http", 14)]
         if connection.vendor == "postgresql"
-        else [("websocket", 7), ("http", 20)],
+        else [("websocket", 7), ("http", 19)],
     )
     def test_needs_this_many_queries(
         self, api, session, transport, count, django_assert_num_queries

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
-from django_eliza_sessions.models.activity import store_activity
+from django_eliza_sessions.models.activity import update_session
+from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.timeouts import TimeoutConfig
 from tests.conftest import NOON
 from tests.services.race import meanwhile
@@ -86,7 +87,7 @@ def test_renews_as_the_rules_say(session, config, anchor, later, by_hand, is_war
             "sweep_at": min(before.sweep_at, config.warns_at(deadline)),
         }
 
-    returned = store_activity(session.pk, now, by_hand=by_hand)
+    returned = update_session(session.pk, now, by_hand=by_hand)
 
     stored = Session.objects.get(pk=session.pk)
     if now >= expires_at or (by_hand and not can_renew):
@@ -103,7 +104,7 @@ def test_renews_as_the_rules_say(session, config, anchor, later, by_hand, is_war
 
 
 def test_returns_every_field_as_it_is_stored(session):
-    returned = store_activity(session.pk, NOON)
+    returned = update_session(session.pk, NOON)
 
     stored = Session.objects.get(pk=session.pk)
     for field in Session._meta.concrete_fields:
@@ -111,8 +112,8 @@ def test_returns_every_field_as_it_is_stored(session):
 
 
 def test_moments_never_go_back(session):
-    store_activity(session.pk, NOON + timedelta(minutes=2))
-    later = store_activity(session.pk, NOON + timedelta(minutes=1))
+    update_session(session.pk, NOON + timedelta(minutes=2))
+    later = update_session(session.pk, NOON + timedelta(minutes=1))
 
     assert later.last_activity_at == later.renewed_at == NOON + timedelta(minutes=2)
     assert later.expires_at == NOON + timedelta(minutes=32)
@@ -145,11 +146,10 @@ def test_stores_what_is_new_and_counts_it(session):
         lease_until=NOON,
     )
 
-    stored = store_activity(session.pk, NOON, rows=[said, told, reply])
+    stored = update_session(session.pk, NOON, rows=[said, told, reply])
 
     assert (stored.message_count, stored.last_message_at) == (1, NOON)
     assert stored.last_sequence == session.last_sequence + 1
-    assert Session.objects.get() == stored
     assert values(Session.objects.get()) == values(stored)
     assert (said.author_id, said.created_at) == (session.user_id, NOON)
     assert model_to_dict(Message.objects.get()) == model_to_dict(said)
@@ -159,7 +159,7 @@ def test_stores_what_is_new_and_counts_it(session):
 
 def test_spaces_messages_a_millisecond_apart(session):
     for _ in range(3):
-        store_activity(session.pk, NOON, rows=[message(session)])
+        update_session(session.pk, NOON, rows=[message(session)])
 
     times = Message.objects.order_by("created_at").values_list("created_at", flat=True)
     assert list(times) == [NOON + timedelta(milliseconds=n) for n in range(3)]
@@ -168,16 +168,17 @@ def test_spaces_messages_a_millisecond_apart(session):
 def test_stores_nothing_new_for_a_session_that_is_over(session):
     said, told = message(session), event(session, sequence=F("last_sequence"))
 
-    assert store_activity(session.pk, session.expires_at, rows=[said, told]) is None
+    assert update_session(session.pk, session.expires_at, rows=[said, told]) is None
 
     assert not Message.objects.exists()
+    assert not Event.objects.filter(kind="message").exists()
     assert said._state.adding
 
 
 def test_adds_to_a_session_without_a_sign_of_life(session):
     late = session.expires_at
 
-    stored = store_activity(
+    stored = update_session(
         session.pk, late, rows=[message(session)], is_sign_of_life=False
     )
 
@@ -186,25 +187,31 @@ def test_adds_to_a_session_without_a_sign_of_life(session):
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("policy", [{"enabled": False}, {"when_busy": "reject"}])
+@pytest.mark.parametrize(
+    "policy", [{"enabled": False}, {"when_busy": "reject"}, {"when_busy": "interrupt"}]
+)
 def test_leaves_a_message_that_must_be_looked_at(session, policy):
     Agent.objects.update(**policy)
 
-    assert store_activity(session.pk, NOON, rows=[message(session)], if_free=True) is None
-    assert store_activity(session.pk, NOON, rows=[message(session)]) is not None
+    assert update_session(session.pk, NOON, rows=[message(session)], caller=SYSTEM) is None
+    assert update_session(session.pk, NOON, rows=[message(session)]) is not None
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     ("scope", "is_found"),
     [
-        ({}, True),
-        ({"owner": "system"}, True),
-        ({"owner": "somebody else"}, False),
-        ({"agent_ids": [uuid.uuid4()]}, False),
+        ({"id": "system", "is_admin": True}, True),
+        ({"id": "system"}, True),
+        ({"id": "somebody else"}, False),
+        ({"id": "system", "agent_ids": frozenset([uuid.uuid4()])}, False),
+        ({"id": "system", "agent_ids": frozenset()}, False),
     ],
 )
 def test_keeps_to_what_the_caller_may_see(session, scope, is_found):
-    assert (store_activity(session.pk, NOON, **scope) is not None) is is_found
+    stored = update_session(session.pk, NOON, caller=Principal(**scope))
+
+    assert (stored is not None) is is_found
 
 
 @pytest.mark.postgresql
@@ -213,13 +220,15 @@ def test_does_not_wait_for_a_row_that_is_not_free(session):
     with transaction.atomic():
         Session.objects.select_for_update().get(pk=session.pk)
 
-        with meanwhile(lambda: store_activity(session.pk, NOON, if_free=True)) as beat:
+        with meanwhile(lambda: update_session(session.pk, NOON, caller=SYSTEM)) as beat:
             assert beat.result(20) is None
 
-    assert store_activity(session.pk, NOON, if_free=True).renewal_count == 1
+    assert update_session(session.pk, NOON, caller=SYSTEM).renewal_count == 1
 
 
+@pytest.mark.postgresql
 def test_finds_a_session_by_one_of_several_agents(session):
-    agents = [uuid.uuid4(), session.agent_id]
+    agents = frozenset([uuid.uuid4(), session.agent_id])
+    caller = Principal(id="system", agent_ids=agents)
 
-    assert store_activity(session.pk, NOON, owner="system", agent_ids=agents) is not None
+    assert update_session(session.pk, NOON, caller=caller) is not None

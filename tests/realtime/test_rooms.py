@@ -11,7 +11,7 @@ from django_eliza_sessions.models import Event, Session
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.realtime import rooms
 from django_eliza_sessions.services import clock, following, lifecycle, messages
-from django_eliza_sessions.services.transcript import new_message, store_rows
+from django_eliza_sessions.services.transcript import add_to_session, new_message
 from django_eliza_sessions.services.transitions import next_event
 from tests.services.race import wait_until
 
@@ -248,5 +248,5 @@ def store_messages(session, count):
                 session.pk, author_id=session.user_id, is_agent=False, content="Hello"
             )
             event = next_event(locked, Event.Kind.MESSAGE, now, message_id=message.pk)
-            store_rows(session.pk, now, [message, event], is_sign_of_life=False)
+            add_to_session(session.pk, now, [message, event], is_sign_of_life=False)
         return event.sequence

@@ -569,7 +569,7 @@ class TestSecrets:
         one.refresh_from_db()
         assert secrets_of(one) != before
 
-    def test_survive_a_new_key_as_long_as_the_old_one_is_a_fallback(
+    def test_survive_a_new_id_as_long_as_the_old_one_is_a_fallback(
         self, endpoint, session, receiver, settings
     ):
         [old] = secrets_of(endpoint)

@@ -15,7 +15,7 @@ from django_eliza_sessions.exceptions import (
 from django_eliza_sessions.models import Message, Reply, Session
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services.messages import send_message
-from django_eliza_sessions.services.sending import Transport
+from django_eliza_sessions.services.storing import Transport
 from tests.conftest import NOON, minutes
 from tests.services.faults import refuse_inserts
 
@@ -212,8 +212,8 @@ class TestQueryCount:
             send(session)
 
     def test_http(self, session, django_assert_num_queries):
-        # Those; the agent; taking the reply: savepoint, update, release; the history;
+        # Those; the agent on PostgreSQL; taking the reply: savepoint, update, release; the history;
         # completing it: savepoint, session, update, all that is new in one (or session,
         # answer and events), the next reply, release.
-        with django_assert_num_queries(14 if IN_ONE else 20):
+        with django_assert_num_queries(14 if IN_ONE else 19):
             send(session, transport="http")

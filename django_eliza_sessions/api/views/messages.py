@@ -19,7 +19,7 @@ from django_eliza_sessions.api.streaming import (
 )
 from django_eliza_sessions.api.views.base import ContractViewSet
 from django_eliza_sessions.services import history, limits, lookup, messages, replies
-from django_eliza_sessions.services.sending import Transport
+from django_eliza_sessions.services.storing import Transport
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Reply

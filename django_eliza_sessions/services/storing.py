@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -26,7 +26,7 @@ from django_eliza_sessions.services.dispatch import dispatch_reply
 from django_eliza_sessions.services.holding import cancel_replies
 from django_eliza_sessions.services.idempotency import recognise, remember
 from django_eliza_sessions.services.lookup import lock_session
-from django_eliza_sessions.services.transcript import new_message, store_rows
+from django_eliza_sessions.services.transcript import add_to_session, new_message
 
 
 class Transport(StrEnum):
@@ -95,31 +95,24 @@ class Draft:
     asked: object
 
 
-def send_if_free(draft: Draft) -> SentMessage | None:
+def store_if_free(draft: Draft) -> SentMessage | None:
     """Store a message, unless there is something to wait for, to look at, or to say.
 
     Returns:
-        ``None`` where nothing was stored, and then it is ``send_in_turn`` that can tell.
+        ``None`` where nothing was stored, and then it is ``store_in_turn`` that can tell.
 
     Raises:
-        Nothing: what is wrong, ``send_in_turn`` says.
+        Nothing: what is wrong, ``store_in_turn`` says.
     """
     # What has a key may have been sent before, which can be seen under the lock only.
     if draft.key is not None or not connection.features.has_select_for_update_skip_locked:
         return None
     current_origin().session_id = str(draft.session_id)
-    principal = draft.principal
     with failing_alone():
-        return _store(
-            draft,
-            clock.now(),
-            if_free=True,
-            owner=principal.sees_only,
-            agent_ids=principal.agent_ids,
-        )
+        return _store(draft, clock.now(), caller=draft.principal)
 
 
-def send_in_turn(draft: Draft) -> SentMessage:
+def store_in_turn(draft: Draft) -> SentMessage:
     """Store a message once its session is locked, or find it stored.
 
     Raises:
@@ -149,11 +142,14 @@ def send_in_turn(draft: Draft) -> SentMessage:
         _make_way(session)
         # Locked and live, so it is found.
         sent = cast("SentMessage", _store(draft, now))
+        sent.session.agent = session.agent
         remember(known, session=session, message=sent.message, was_renewed=sent.was_renewed)
     return sent
 
 
-def _store(draft: Draft, now: datetime, **scope: Any) -> SentMessage | None:
+def _store(
+    draft: Draft, now: datetime, *, caller: Principal | None = None
+) -> SentMessage | None:
     """Store a message with its event and the job of answering it, if it can be stored."""
     message = new_message(
         draft.session_id, author_id=F("user_id"), is_agent=False, **draft.fields
@@ -168,7 +164,9 @@ def _store(draft: Draft, now: datetime, **scope: Any) -> SentMessage | None:
     )
     reply = replies.new_reply(message)
     rows: list[Message | Event | Reply] = [message, event, reply]
-    session = store_rows(draft.session_id, now, rows, is_sign_of_life=True, **scope)
+    session = add_to_session(
+        draft.session_id, now, rows, is_sign_of_life=True, caller=caller
+    )
     if session is None:
         return None
     if draft.transport != Transport.HTTP:
