@@ -57,7 +57,8 @@ def relay_events() -> int:
         done = {event.pk for event in claimed} - {event.pk for event in heard}
         for occurrence in read_occurrences(heard):
             if clock.now() >= until:
-                break  # Somebody else may have the rest by now.
+                is_more = True  # Somebody else may have the rest by now, or nobody.
+                break
             if _hand_out(occurrence, until):
                 done.add(occurrence.event.pk)
         if done:

@@ -240,6 +240,21 @@ class TestHolding:
 
         assert [told["session"] for told in created] == [first, second, first]
 
+    def test_takes_again_what_it_was_too_slow_for(self, session_factory, received, clock):
+        sessions = [session_factory() for _ in range(3)]
+
+        def dawdle(**_arguments):
+            clock.shift(relay.LEASE)
+
+        signals.session_created.connect(dawdle)
+        created = received(signals.session_created)
+        try:
+            assert relay_events() == 3
+        finally:
+            signals.session_created.disconnect(dawdle)
+
+        assert [told["session"] for told in created] == sessions
+
     @pytest.mark.django_db(transaction=True)
     def test_is_shared_among_relays(self, session_factory, received):
         created = received(signals.session_created)
