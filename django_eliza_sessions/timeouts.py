@@ -7,7 +7,7 @@ anchor is the last renewal, or the creation.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django_eliza_sessions.exceptions import InvalidTimeoutConfigError, quote
@@ -36,11 +36,11 @@ class TimeoutConfig:
 
     def idle_deadline(self, anchor: datetime) -> datetime:
         """Return when a session last renewed at ``anchor`` ends for lack of activity."""
-        return anchor + timedelta(minutes=self.timeout_minutes)
+        return _later(anchor, self.timeout_minutes)
 
     def hard_deadline(self, created_at: datetime) -> datetime:
         """Return when a session created at ``created_at`` ends, whatever happens."""
-        return created_at + timedelta(minutes=self.max_duration_minutes)
+        return _later(created_at, self.max_duration_minutes)
 
     def expires_at(self, *, created_at: datetime, anchor: datetime) -> datetime:
         """Return the earlier of the two deadlines."""
@@ -87,6 +87,11 @@ def parse_overrides(
         for field in TimeoutConfig.__dataclass_fields__
         if field in values
     }
+
+
+def _later(moment: datetime, minutes: int) -> datetime:
+    # In UTC: a database may give local times, which Python adds to by the wall clock.
+    return moment.astimezone(UTC) + timedelta(minutes=minutes)
 
 
 def _parse(field: str, value: object, limits: TimeoutLimits) -> int | bool | None:

@@ -1,6 +1,7 @@
 """The arithmetic of deadlines, and what values may be asked for."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -153,6 +154,16 @@ def test_renewal_never_shortens(config, anchor, later):
     after = config.expires_at(created_at=NOON, anchor=NOON + anchor + later)
 
     assert after >= before
+
+
+@pytest.mark.parametrize("month", [3, 10])
+def test_a_change_of_the_clocks_moves_no_deadline(month):
+    # As a database with a TIME_ZONE of its own gives it.
+    night = datetime(2026, month, 29 if month == 3 else 25, 0, 30, tzinfo=UTC)
+    local = night.astimezone(ZoneInfo("Europe/Berlin"))
+
+    assert DEFAULT.idle_deadline(local) == night + minutes(30)
+    assert DEFAULT.hard_deadline(local) == night + minutes(720)
 
 
 @given(config=configs, passed=spans)
