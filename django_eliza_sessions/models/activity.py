@@ -157,7 +157,7 @@ def _conditions(shape: _Shape) -> Iterator[str]:
         yield "t0.owner = %(owner)s"
     if shape.agents is not None:
         agents = ", ".join(f"%(agent_{i})s" for i in range(shape.agents))
-        yield f"t0.agent_id IN ({agents or 'NULL'})"
+        yield f"t0.agent_id IN ({agents})" if agents else "FALSE"
     if shape.if_free and shape.has_message:
         yield (
             f"EXISTS (SELECT 1 FROM {Agent._meta.db_table} agent "

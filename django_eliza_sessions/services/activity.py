@@ -9,6 +9,7 @@ from django.db import connection, models, transaction
 from django_eliza_sessions.exceptions import SessionRenewalError
 from django_eliza_sessions.models import Session
 from django_eliza_sessions.models.activity import update_session
+from django_eliza_sessions.models.rows import failing_alone
 from django_eliza_sessions.origin import current_origin
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
@@ -65,9 +66,10 @@ def _touch_if_free(
     if not connection.features.has_select_for_update_skip_locked:
         return None
     current_origin().session_id = str(session_id)
-    return update_session(
-        session_id, clock.now(), rows=rows, by_hand=by_hand, caller=principal
-    )
+    with failing_alone():
+        return update_session(
+            session_id, clock.now(), rows=rows, by_hand=by_hand, caller=principal
+        )
 
 
 def _touch_in_turn(

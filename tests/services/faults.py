@@ -10,3 +10,10 @@ def refuse_inserts(execute: Any, sql: str, params: Any, many: bool, context: Any
     if "INSERT INTO" in sql:
         raise OperationalError("disk full")
     return execute(sql, params, many, context)
+
+
+def refuse_updates(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """Fail as a statement does that the database itself gives up."""
+    if "UPDATE" in sql:
+        return execute("SELECT 1 / 0", (), many, context)
+    return execute(sql, params, many, context)
