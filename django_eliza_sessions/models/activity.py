@@ -132,8 +132,14 @@ def _renewal(shape: _Shape) -> dict[str, str]:
     def renewed(name: str, value: str) -> str:
         return f"CASE WHEN {renews} THEN {value} ELSE t0.{name} END"
 
+    # Where nothing is left to renew, it is a microsecond after the last renewal, which the
+    # wire does not show: both may come in one millisecond (``Session.was_just_renewed``).
+    past = f"t0.auto_renew AND t0.renewal_count > 0 AND NOT {_is_renewable()}"
+    after = _shifted("t0.renewed_at", "+", _microseconds(1))
+    latest = f"CASE WHEN {past} THEN {after} ELSE t0.last_activity_at END"
+
     return {
-        "last_activity_at": _function("greatest", "t0.last_activity_at", "%(now)s"),
+        "last_activity_at": _function("greatest", "t0.last_activity_at", "%(now)s", latest),
         "renewed_at": renewed("renewed_at", anchor),
         "renewal_count": renewed("renewal_count", "t0.renewal_count + 1"),
         "expires_at": renewed("expires_at", deadline),

@@ -86,6 +86,10 @@ def test_renews_as_the_rules_say(session, config, anchor, later, by_hand, is_war
             "warns_at": config.warns_at(deadline),
             "sweep_at": min(before.sweep_at, config.warns_at(deadline)),
         }
+    elif config.auto_renew:
+        # What tells it from the renewal, also in one millisecond.
+        after = renewed_at + timedelta(microseconds=1)
+        expected["last_activity_at"] = max(now, after)
 
     returned = update_session(session.pk, now, by_hand=by_hand)
 
@@ -95,6 +99,7 @@ def test_renews_as_the_rules_say(session, config, anchor, later, by_hand, is_war
         assert values(stored) == values(before)
     else:
         assert values(stored) == values(returned) == expected
+        assert returned.was_just_renewed == (renews and config.auto_renew)
         # As others compare it, which on SQLite is by its letters.
         at_its_end = Session.objects.filter(
             pk=session.pk, expires_at__lte=stored.expires_at

@@ -56,6 +56,22 @@ def test_counts_and_renews(session, clock):
     assert session.expires_at == sent.session.expires_at == NOON + minutes(40)
 
 
+def test_tells_what_renews_from_what_does_not_in_one_millisecond(
+    session_factory, clock, received, django_capture_on_commit_callbacks
+):
+    session = session_factory(timeouts={"max_duration_minutes": 40})
+    renewed = received(signals.session_renewed)
+    clock.shift(minutes(20))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        sent = [send(session) for _ in range(3)]
+
+    # The first one brings it to the hard deadline.
+    assert [each.was_renewed for each in sent] == [True, False, False]
+    assert {each.session.renewal_count for each in sent} == {1}
+    assert len(renewed) == 1
+
+
 @pytest.mark.parametrize(
     "timeouts",
     [
