@@ -20,12 +20,12 @@ from benchmarks.target import prepare
 
 #: CPU of a request in hundredths of the loop's, the median of three runs.
 RECORDED = {
-    "health": 4.2,
-    "get session": 3.0,
-    "history, 50 of 200": 11.5,
-    "heartbeat": 5.4,
-    "create session": 8.3,
-    "message accepted": 10.0,
+    "health": 3.4,
+    "get session": 2.5,
+    "history, 50 of 200": 5.8,
+    "heartbeat": 2.6,
+    "create session": 7.5,
+    "message accepted": 4.8,
 }
 TOLERANCE = 2
 SESSIONS, ROUNDS, CALLS = 200, 8, 20

@@ -112,7 +112,7 @@ def _statement(shape: _Shape) -> Select:
 
 def _counted(shape: _Shape) -> Iterator[tuple[str, str]]:
     if shape.has_message:
-        later = _shifted("t0.last_message_at", "+", _microseconds(1000))
+        later = _shifted("t0.last_message_at", "+", _one("millisecond"))
         next_free = f"COALESCE({later}, %(now)s)"
         yield "message_count", "t0.message_count + 1"
         yield "last_message_at", _function("greatest", "%(now)s", next_free)
@@ -135,7 +135,7 @@ def _renewal(shape: _Shape) -> dict[str, str]:
     # Where nothing is left to renew, it is a microsecond after the last renewal, which the
     # wire does not show: both may come in one millisecond (``Session.was_just_renewed``).
     past = f"t0.auto_renew AND t0.renewal_count > 0 AND NOT {_is_renewable()}"
-    after = _shifted("t0.renewed_at", "+", _microseconds(1))
+    after = _shifted("t0.renewed_at", "+", _one("microsecond"))
     latest = f"CASE WHEN {past} THEN {after} ELSE t0.last_activity_at END"
 
     return {
@@ -187,13 +187,14 @@ def _function(name: str, *arguments: str) -> str:
 
 
 def _minutes(column: str) -> str:
-    return f"t0.{column} * {_microseconds(60_000_000)}"
+    return f"t0.{column} * {_one('minute')}"
 
 
-def _microseconds(count: int) -> str:
+def _one(unit: str) -> str:
     if connection.features.has_native_duration_field:
-        return f"interval '{count:d} microseconds'"
-    return str(count)  # As Django keeps durations there.
+        return f"interval '1 {unit}'"
+    # As Django keeps durations there.
+    return str({"minute": 60_000_000, "millisecond": 1000, "microsecond": 1}[unit])
 
 
 def _shifted(moment: str, sign: str, duration: str) -> str:
