@@ -39,6 +39,9 @@ def web_service(port: int, part: str, *, answers: bool) -> Iterator[int]:
         f"{part.upper()}_PORT": str(port),
         f"{part.upper()}_WORKERS": str(WORKERS),
     }
+    if part == "messages":
+        # Its many threads, and those that answer, would keep more than PostgreSQL has.
+        environment["BENCH_CONNECTIONS"] = "pool"
     lines = (line.split(": ", 1) for line in PROCFILE.read_text().splitlines())
     command = ("sh", "-c", f"exec {dict(lines)[part]}")
     with running(*command, dispatchers=dispatchers, **environment) as pid:
