@@ -17,6 +17,9 @@ NOBODY = "benchmarks.backends.dispatch_to_nobody"
 RELAYING_THREADS = "django_eliza_sessions.services.jobs.run_in_thread"
 RELAYING_CELERY = "django_eliza_sessions.tasks.dispatch_job"
 WORKERS = os.cpu_count() or 1
+#: Seconds, more than the Procfile lets a server finish what it has begun: who ends it
+#: before leaves processes behind.
+STOPS_WITHIN = 45
 PROCFILE = Path(__file__).parent.parent / "example_project/deploy/Procfile"
 
 
@@ -80,7 +83,7 @@ def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     finally:
         process.terminate()
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=STOPS_WITHIN)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
