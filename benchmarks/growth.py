@@ -31,14 +31,13 @@ class Cost:
 
 
 #: By the names of RESULTS.md's rows; a complete reply is the message, too, and the worker.
-#: Python 3.11, Django 5.2, PostgreSQL 15 of its own, two cores that were busy with other
-#: work: only the ratios are to be trusted.
+#: Python 3.11, Django 5.2, PostgreSQL 15 of its own, two cores.
 COSTS = {
-    "heartbeat": Cost(2260, 740, 230),
-    "get session": Cost(1410, 250, 0),
-    "history, 50 of 200": Cost(2420, 450, 0),
-    "create session": Cost(3740, 1220, 2700),
-    "complete reply": Cost(32060, 10130, 7800),
+    "heartbeat": Cost(774, 266, 279),
+    "get session": Cost(591, 74, 0),
+    "history, 50 of 200": Cost(1483, 330, 0),
+    "create session": Cost(2319, 797, 2743),
+    "complete reply": Cost(6009, 3670, 7867),
 }
 #: Of one host: a web process for each core, and the others, by the Procfile.
 OTHER_PROCESSES = 6
