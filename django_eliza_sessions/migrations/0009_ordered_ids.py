@@ -29,11 +29,6 @@ class Migration(migrations.Migration):
                     name='id',
                     field=models.UUIDField(default=django_eliza_sessions.models.ids.new_id, primary_key=True, serialize=False, verbose_name='ID'),
                 ),
-                migrations.AlterField(
-                    model_name='session',
-                    name='id',
-                    field=models.UUIDField(default=django_eliza_sessions.models.ids.new_id, primary_key=True, serialize=False, verbose_name='ID'),
-                ),
             ]
         )
     ]

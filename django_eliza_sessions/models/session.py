@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.agent import Agent
 from django_eliza_sessions.models.fields import VerbatimJSONField
-from django_eliza_sessions.models.ids import new_id
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.timeouts import (
     TimeoutConfig,
@@ -92,7 +91,7 @@ class Session(models.Model):
         EXPIRED = "expired", _("expired")
         ENDED = "ended", _("ended")
 
-    id = models.UUIDField(_("ID"), primary_key=True, default=new_id)
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4)
     agent = models.ForeignKey(
         Agent,
         on_delete=models.PROTECT,
