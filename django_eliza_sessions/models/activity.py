@@ -17,7 +17,7 @@ from django_eliza_sessions.models.agent import Agent
 from django_eliza_sessions.models.event import Event
 from django_eliza_sessions.models.message import Message
 from django_eliza_sessions.models.session import Session
-from django_eliza_sessions.models.statements import Select, field_of, returning
+from django_eliza_sessions.models.statements import Statement, field_of, returning
 from django_eliza_sessions.models.together import change_and_insert
 from django_eliza_sessions.principals import Principal
 
@@ -98,7 +98,7 @@ class _Shape:
 
 
 @cache
-def _statement(shape: _Shape) -> Select:
+def _statement(shape: _Shape) -> Statement:
     changes = dict(_counted(shape))
     if shape.is_sign_of_life:
         changes |= _renewal(shape)

@@ -46,7 +46,7 @@ def insert_from_sql(model: type[models.Model], select: str) -> str:
 @cache
 def insert_unless(
     model: type[models.Model], other: type[models.Model], field: str, count: int
-) -> "Select":
+) -> "Statement":
     """Return what stores a row unless another table has one of so many values.
 
     Its placeholders are named like the fields of the row, and ``unwanted_0`` and so on.
@@ -102,7 +102,7 @@ Converter = tuple[int, Callable[..., Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Select:
+class Statement:
     """A statement that returns rows, with those that they refer to."""
 
     sql: str
@@ -159,7 +159,7 @@ def select(
     where: tuple[str, ...],
     also: str,
     strength: str,
-) -> Select:
+) -> Statement:
     """Return what reads rows; ``strength`` is how it locks them, if it does."""
     parts = [_part(model)]
     tables = f"{quote(model._meta.db_table)} t0"
@@ -182,30 +182,30 @@ def select(
     )
     if strength and connection.features.has_select_for_no_key_update:
         sql += f" FOR {strength} OF t0"
-    return Select(sql, parts, converters)
+    return Statement(sql, parts, converters)
 
 
-def selecting(model: type[models.Model], sql: str) -> Select:
+def selecting(model: type[models.Model], sql: str) -> Statement:
     """Return a statement that selects keys as one that reads whole rows."""
     whole = _whole(model)
     return replace(whole, sql=f"{whole.sql} FROM {sql.partition(' FROM ')[2]}")
 
 
 @cache
-def _whole(model: type[models.Model]) -> Select:
+def _whole(model: type[models.Model]) -> Statement:
     columns: list[str] = []
     converters: list[Converter] = []
     _add_columns(model, f"{quote(model._meta.db_table)}.", columns, converters)
-    return Select(f"SELECT {', '.join(columns)}", [_part(model)], converters)
+    return Statement(f"SELECT {', '.join(columns)}", [_part(model)], converters)
 
 
-def returning(model: type[models.Model], sql: str) -> Select:
+def returning(model: type[models.Model], sql: str) -> Statement:
     """Return a statement that changes rows of a model as one that returns them, too."""
     columns: list[str] = []
     converters: list[Converter] = []
     # SQLite knows no alias here.
     _add_columns(model, "", columns, converters)
-    return Select(f"{sql} RETURNING {', '.join(columns)}", [_part(model)], converters)
+    return Statement(f"{sql} RETURNING {', '.join(columns)}", [_part(model)], converters)
 
 
 def _add_columns(

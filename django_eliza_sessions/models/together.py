@@ -14,7 +14,7 @@ from django.db import connection, models, transaction
 
 from django_eliza_sessions.models.rows import insert_rows, mark_stored, own_connection
 from django_eliza_sessions.models.statements import (
-    Select,
+    Statement,
     field_of,
     insert_from_sql,
     insert_unless,
@@ -24,7 +24,7 @@ from django_eliza_sessions.models.statements import (
 
 
 def change_and_insert(
-    change: Select, params: Mapping[str, Any], rows: Sequence[models.Model] = ()
+    change: Statement, params: Mapping[str, Any], rows: Sequence[models.Model] = ()
 ) -> Any:
     """Change a row, and store new ones if there was such a row.
 
@@ -88,8 +88,8 @@ def insert_unless_and(
     return True
 
 
-def _first(select: Select, params: Mapping[str, Any]) -> Any:
-    found = select.fetch(params)
+def _first(statement: Statement, params: Mapping[str, Any]) -> Any:
+    found = statement.fetch(params)
     return found[0] if found else None
 
 
@@ -100,8 +100,15 @@ Taken = tuple[models.Model, str, str]
 def _taken(rows: Sequence[models.Model]) -> Iterator[Taken]:
     for row in rows:
         for name, value in vars(row).items():
-            if isinstance(value, models.F):
-                yield row, name, str(value.name)  # type: ignore[attr-defined]  # stubs lack it
+            if (source := _source(value)) is not None:
+                yield row, name, source
+
+
+def _source(value: object) -> str | None:
+    """Return which field of the changed row a value stands for, if for one."""
+    if isinstance(value, models.F):
+        return str(value.name)  # type: ignore[attr-defined]  # the stubs lack it
+    return None
 
 
 def _settle(taken: Sequence[Taken], found: models.Model) -> None:
@@ -110,8 +117,8 @@ def _settle(taken: Sequence[Taken], found: models.Model) -> None:
 
 
 def _at_once(
-    change: Select, params: Mapping[str, Any], rows: Sequence[models.Model]
-) -> tuple[Select, Mapping[str, Any]]:
+    change: Statement, params: Mapping[str, Any], rows: Sequence[models.Model]
+) -> tuple[Statement, Mapping[str, Any]]:
     """Return all of it as one statement, with its parameters."""
     own = own_connection()
     values = dict(params)
@@ -120,10 +127,8 @@ def _at_once(
         sources: list[str | None] = []
         for field in inserted_fields(type(row)):
             value = getattr(row, field.attname)
-            if isinstance(value, models.F):
-                sources.append(str(value.name))  # type: ignore[attr-defined]  # the same
-            else:
-                sources.append(None)
+            sources.append(_source(value))
+            if sources[-1] is None:
                 name = f"{number}_{field.attname}"
                 values[name] = field.get_db_prep_save(value, own)
         shapes.append((type(row), tuple(sources)))

@@ -90,7 +90,14 @@ def send_message(
         idempotency_key = own_key(session_id, message_id or metadata.get("messageId"))
         # The same message has other metadata over HTTP than over a socket.
         asked = fields | {"metadata": None}
-    draft = Draft(principal, session_id, fields, wanted, idempotency_key, asked)
+    draft = Draft(
+        principal=principal,
+        session_id=session_id,
+        fields=fields,
+        transport=wanted,
+        key=idempotency_key,
+        asked=asked,
+    )
     try:
         sent = store_if_free(draft) or store_in_turn(draft)
     except Error as error:

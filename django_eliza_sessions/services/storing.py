@@ -77,7 +77,7 @@ class SentMessage:
         return waited and not self.reply.is_finished
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A message that can be stored as soon as its session lets it.
 
