@@ -16,7 +16,7 @@ from django.test import Client
 
 from django_eliza_sessions.models import Agent, Session
 from django_eliza_sessions.principals import SYSTEM
-from django_eliza_sessions.services import jobs, lifecycle
+from django_eliza_sessions.services import answering, jobs, lifecycle
 from django_eliza_sessions.testing.backends import ScriptedBackend
 from tests.openapi.conformance import ConformingClient
 from tests.prompted import PromptedBackend, Prompter
@@ -167,8 +167,10 @@ def _json(body: Any) -> str:
 
 @pytest.fixture
 def on_threads(transactional_db: None) -> Iterator[None]:
-    """Leave no job behind that is still at it when the tables are emptied."""
+    """Leave nothing behind that is still at it when the tables are emptied."""
     yield
+    answering._threads().shutdown()
+    answering._threads.cache_clear()
     for name in jobs.JOBS:
         jobs._thread(name).submit(int).result(60)
 

@@ -49,7 +49,7 @@ def test_creating(api, body, configure):
     assert Session.objects.count() == 2
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("on_threads")
 @pytest.mark.parametrize("transport", ["websocket", "http", "sse"])
 def test_sending(api, session, configure, transport):
     configure(MESSAGE_LIMITS={"caller": "1/minute"})

@@ -203,13 +203,16 @@ def test_an_agent_that_fails(chat):
 
 def test_a_late_history_does_not_hide_why_a_reply_failed(open_chat):
     chat = open_chat()
+    is_late = True
     held = []
 
     def hold(socket: WebSocketRoute) -> None:
         server = socket.connect_to_server()
         server.on_message(
             lambda text: (
-                held.append((socket, text)) if "room_joined" in text else socket.send(text)
+                held.append((socket, text))
+                if is_late and "room_joined" in text
+                else socket.send(text)
             )
         )
 
@@ -220,6 +223,7 @@ def test_a_late_history_does_not_hide_why_a_reply_failed(open_chat):
     expect(chat.notes).to_have_text("The agent failed to answer.")
 
     with chat.page.expect_response("**/messages"):  # It catches up now.
+        is_late = False  # What comes only now is late enough.
         for socket, text in held:
             socket.send(text)
 
