@@ -33,11 +33,11 @@ class Cost:
 #: By the names of RESULTS.md's rows; a complete reply is the message, too, and the worker.
 #: Python 3.11, Django 5.2, PostgreSQL 15 of its own, two cores.
 COSTS = {
-    "heartbeat": Cost(774, 266, 279),
-    "get session": Cost(591, 74, 0),
-    "history, 50 of 200": Cost(1483, 330, 0),
-    "create session": Cost(2319, 797, 2743),
-    "complete reply": Cost(6009, 3670, 7867),
+    "heartbeat": Cost(944, 266, 280),
+    "get session": Cost(685, 70, 0),
+    "history, 50 of 200": Cost(1684, 368, 0),
+    "create session": Cost(1908, 614, 2679),
+    "complete reply": Cost(5184, 2715, 6064),
 }
 #: Of one host: a web process for each core, and the others, by the Procfile.
 OTHER_PROCESSES = 6

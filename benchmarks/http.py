@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     names = [operation.name for operation in operations("")]
+    quoted = ", ".join(f"'{name}'" for name in names)
     databases = ["postgresql", "sqlite"]
     add("--database", nargs="+", choices=databases, default=databases, help="which")
     add("--size", nargs="+", choices=SIZES, default=["1k"], help="sessions stored")
@@ -80,10 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=names,
         default=[],
-        help="all unless given; only printed",
+        metavar="NAME",
+        help=f"instead of all, and then RESULTS.md stays as it is: {quoted}",
     )
     add("--seconds", type=float, default=8, help="for which each operation is driven")
-    add("--connections", choices=["persistent", "pool"], default="persistent", help="kind")
+    kinds = ["persistent", "pool"]
+    add("--connections", choices=kinds, default="persistent", help="of the part web")
     add("--keep", action="store_true", help="keep the databases for the next run")
     add("--port", type=int, default=18100, help="of the server")
     url = os.environ.get("DATABASE_URL", DEFAULT_URL)

@@ -136,14 +136,14 @@ def facts(database: str, figures: list[Figures]) -> str:
     cpuinfo = Path("/proc/cpuinfo").read_text()
     model = cpuinfo.partition("model name")[2].partition(":")[2].splitlines()[0].strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    others = max(each.others for each in figures)
+    others = max((each.others for each in figures), default=None)
+    busy = "" if others is None else f" Others used up to {others:.0%} of it meanwhile."
     return (
         f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, revision {_revision()}. "
         f"{os.cpu_count()} cores of {model}, {memory:.0f} GB; "
         f"calibration {calibrate():.1f} ms. "
         f"Python {platform.python_version()}, Django {version('django')}, "
-        f"granian {version('granian')}, {database}. Driven by {DRIVER}. "
-        f"Others used up to {others:.0%} of the machine meanwhile.\n"
+        f"granian {version('granian')}, {database}. Driven by {DRIVER}.{busy}\n"
     )
 
 

@@ -20,7 +20,7 @@ from benchmarks.service import KEY, NOBODY, OWNER, celery_worker, web_service
 from benchmarks.site import resident_megabytes
 
 #: Seconds of asking before what is measured, and of sending messages to be answered.
-WARM_UP, BURST = 2, 1
+WARM_UP, BURST = 2, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
