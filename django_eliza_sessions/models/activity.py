@@ -16,9 +16,15 @@ from django.db import connection, models
 from django_eliza_sessions.models.agent import Agent
 from django_eliza_sessions.models.event import Event
 from django_eliza_sessions.models.message import Message
+from django_eliza_sessions.models.reply import Reply
 from django_eliza_sessions.models.session import Session
-from django_eliza_sessions.models.statements import Statement, field_of, returning
-from django_eliza_sessions.models.together import change_and_insert
+from django_eliza_sessions.models.statements import (
+    Statement,
+    field_of,
+    own_connection,
+    returning,
+)
+from django_eliza_sessions.models.together import Change, change_and_insert
 from django_eliza_sessions.principals import Principal
 
 
@@ -30,12 +36,16 @@ def update_session(
     is_sign_of_life: bool = True,
     by_hand: bool = False,
     caller: Principal | None = None,
+    ending: Change | None = None,
 ) -> Session | None:
     """Note a sign of life in a live session, renew it if it renews itself, and add to it.
 
     Whether it is live is asked of the row that is changed, so that whoever changes it at
     the same moment comes before or after. ``sweep_at`` stays unless the next warning is
     due sooner, and with it every index: PostgreSQL can update the row in place.
+
+    What is nothing but a sign of life, and in no transaction, is answered before it is on
+    disk, where PostgreSQL has it within a second unless it crashes (docs/production.md).
 
     Args:
         session_id: Which session.
@@ -45,43 +55,54 @@ def update_session(
             events, and its ``last_message_at`` is the message's time, which is at least
             a millisecond after the last one's, so that a time is an exact place in the
             history.
-        is_sign_of_life: Otherwise only add to it, live or not: the caller has locked it.
+        is_sign_of_life: Otherwise only add to it, and without a ``caller`` also to one
+            that is over.
         by_hand: Renew it whatever its ``auto_renew`` says, or else do nothing.
         caller: Who asks for a session that nobody has locked and looked at for them. Then
-            nothing is done if they may not see it, or if there is something to wait for
-            or to look at: somebody else has locked the row, or, with a message, its agent
-            is disabled or does not simply let messages wait. So ``now`` still is the
-            present. Only where the database can tell.
+            nothing is done if they may not see it, if it is over, or if there is something
+            to wait for or to look at: somebody else has locked the row, or, with a
+            message of the user's, its agent is disabled or does not simply let messages
+            wait. So ``now`` still is the present. Only where the database can tell.
+        ending: What becomes of a reply at the same time. Nothing is done if its row has
+            another status or fencing number by now, or, with a caller, if it is locked.
 
     Returns:
         The session as stored; ``None`` where nothing was done: there is none, it is over,
-        or it is to be renewed by hand and already lasts until its maximum duration.
+        it is to be renewed by hand and already lasts until its maximum duration, or for
+        what ``caller`` and ``ending`` say.
     """
+    own = own_connection()
+
+    def prepared(model: type[models.Model], name: str, value: object) -> Any:
+        return field_of(model, name).get_db_prep_save(value, own)
+
     owner, agent_ids = (caller.sees_only, caller.agent_ids) if caller else (None, None)
     params = {
-        "id": _prepared("id", session_id),
-        "now": _prepared("last_activity_at", now),
+        "id": prepared(Session, "id", session_id),
+        "now": prepared(Session, "last_activity_at", now),
     }
     if owner is not None:
         params["owner"] = owner
     for i, agent_id in enumerate(agent_ids or ()):
-        params[f"agent_{i}"] = _prepared("id", agent_id)
+        params[f"agent_{i}"] = prepared(Session, "id", agent_id)
+    if ending is not None:
+        for name in ("id", *Reply.FENCE):
+            params[f"reply_{name}"] = prepared(Reply, name, getattr(ending.row, name))
+    is_alone = not rows and not by_hand and own.get_autocommit()
     statement = _statement(
         _Shape(
             is_sign_of_life=is_sign_of_life,
             by_hand=by_hand,
             if_free=caller is not None,
+            may_be_lost=is_alone and own.vendor == "postgresql",
             is_owned=owner is not None,
             agents=None if agent_ids is None else len(agent_ids),
+            ends_reply=ending is not None,
             has_message=any(isinstance(row, Message) for row in rows),
             events=sum(isinstance(row, Event) for row in rows),
         )
     )
-    return cast("Session | None", change_and_insert(statement, params, rows))
-
-
-def _prepared(name: str, value: object) -> Any:
-    return field_of(Session, name).get_db_prep_save(value, connection)
+    return cast("Session | None", change_and_insert(statement, params, rows, ending))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +112,10 @@ class _Shape:
     is_sign_of_life: bool
     by_hand: bool
     if_free: bool
+    may_be_lost: bool
     is_owned: bool
     agents: int | None
+    ends_reply: bool
     has_message: bool
     events: int
 
@@ -151,25 +174,42 @@ def _renewal(shape: _Shape) -> dict[str, str]:
 def _conditions(shape: _Shape) -> Iterator[str]:
     row = "%(id)s"
     if shape.if_free:
-        table, free = Session._meta.db_table, "FOR NO KEY UPDATE SKIP LOCKED"
-        row = f"(SELECT id FROM {table} WHERE id = {row} {free})"
+        row = f"(SELECT id FROM {Session._meta.db_table} WHERE id = {row} {_lock(shape)})"
     yield f"t0.id = {row}"
-    if shape.is_sign_of_life:
+    if shape.is_sign_of_life or shape.if_free:
         yield "t0.closed_at IS NULL"
         yield "t0.expires_at > %(now)s"
     if shape.by_hand:
         yield _is_renewable()
-    if shape.is_owned:
-        yield "t0.owner = %(owner)s"
-    if shape.agents is not None:
-        agents = ", ".join(f"%(agent_{i})s" for i in range(shape.agents))
-        yield f"t0.agent_id IN ({agents})" if agents else "FALSE"
-    if shape.if_free and shape.has_message:
+    if shape.may_be_lost:
+        # Until the transaction ends, which is this statement.
+        yield "set_config('synchronous_commit', 'off', true) = 'off'"
+    yield from _permissions(shape)
+    if shape.ends_reply:
+        held = " AND ".join(f"{name} = %(reply_{name})s" for name in ("id", *Reply.FENCE))
+        # Of this row, so that it is locked after it, as everybody does.
+        held += " AND t0.id = %(id)s"
+        yield f"EXISTS (SELECT 1 FROM {Reply._meta.db_table} WHERE {held} {_lock(shape)})"
+    elif shape.if_free and shape.has_message:  # The user's, for it ends no reply.
         yield (
             f"EXISTS (SELECT 1 FROM {Agent._meta.db_table} agent "
             "WHERE agent.id = t0.agent_id AND agent.enabled "
             f"AND agent.when_busy = '{Agent.WhenBusy.ENQUEUE}')"
         )
+
+
+def _permissions(shape: _Shape) -> Iterator[str]:
+    if shape.is_owned:
+        yield "t0.owner = %(owner)s"
+    if shape.agents is not None:
+        agents = ", ".join(f"%(agent_{i})s" for i in range(shape.agents))
+        yield f"t0.agent_id IN ({agents})" if agents else "FALSE"
+
+
+def _lock(shape: _Shape) -> str:
+    if not connection.features.has_select_for_no_key_update:
+        return ""
+    return "FOR NO KEY UPDATE SKIP LOCKED" if shape.if_free else "FOR NO KEY UPDATE"
 
 
 def _is_renewable() -> str:

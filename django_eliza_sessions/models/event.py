@@ -19,7 +19,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def due(self, now: datetime) -> Self:
         """Those a relay has to hand out, the longest overdue first."""
-        return self.filter(relay_at__lte=now).order_by("relay_at", "pk")
+        return self.filter(relay_at__lte=now).order_by("relay_at", "sequence", "pk")
 
     def unclaimed(self) -> Self:
         """Those that no relay has looked at yet; a claim moves ``relay_at`` on."""

@@ -48,6 +48,8 @@ class Reply(models.Model):
         CANCELLED = "cancelled", _("cancelled")
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
+    #: What a row must still hold for whoever read it to write it.
+    FENCE = ("status", "attempts")
     # For single rows (see ``rows``). The statuses are spelled out, because SQLite takes
     # a partial index only where the statement itself says the index's condition.
     IN_TURN = """AND NOT EXISTS (

@@ -11,14 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connection, models, transaction
 
 from django_eliza_sessions.models.statements import (
     field_of,
     insert_from_sql,
     insert_sql,
     inserted_fields,
+    own_connection,
     select,
     selecting,
     update_sql,
@@ -29,9 +29,18 @@ M = TypeVar("M", bound=models.Model)
 
 def insert_rows(rows: Sequence[models.Model]) -> None:
     """Store new rows of one model; keys that the database counts are not read back."""
-    params = [param for row in rows for param in _inserted(row)]
+    params = [value for row in rows for value in values_of(row).values()]
     _execute(insert_sql(type(rows[0]), len(rows)), params)
     mark_stored(rows)
+
+
+def values_of(row: models.Model) -> dict[str, Any]:
+    """Return what a new row's columns get, by the names of its attributes."""
+    own = own_connection()
+    return {
+        field.attname: field.get_db_prep_save(getattr(row, field.attname), own)
+        for field in inserted_fields(type(row))
+    }
 
 
 def mark_stored(rows: Iterable[models.Model]) -> None:
@@ -101,12 +110,11 @@ def fetch_row(
     model: type[M],
     *related: str,
     lock: bool = False,
-    keep: bool = False,
     also: str = "",
     **where: Any,
 ) -> M | None:
     """Return a row whose fields hold these values, or ``None``; see ``fetch_rows``."""
-    rows = fetch_rows(model, *related, lock=lock, keep=keep, also=also, **where)
+    rows = fetch_rows(model, *related, lock=lock, also=also, **where)
     return rows[0] if rows else None
 
 
@@ -114,7 +122,6 @@ def fetch_rows(
     model: type[M],
     *related: str,
     lock: bool = False,
-    keep: bool = False,
     also: str = "",
     values: Sequence[tuple[str, object]] = (),
     **where: object,
@@ -125,14 +132,12 @@ def fetch_rows(
         model: Whose rows.
         related: Foreign keys to follow, ``session__agent`` style, each after its parent.
         lock: Whether to hold the rows, and only those, until the transaction ends.
-        keep: Whether only to keep them from deletion until then, as a reference does.
         also: What follows the condition on the fields, in SQL; the row is ``t0``.
         values: What the placeholders in ``also`` stand for, each with the field that it
             is compared with.
         where: Fields and what they must hold.
     """
-    strength = "NO KEY UPDATE" if lock else "KEY SHARE" if keep else ""
-    statement = select(model, related, tuple(where), also, strength)
+    statement = select(model, related, tuple(where), also, lock=lock)
     return statement.fetch(_prepare(model, where.items(), values))
 
 
@@ -146,11 +151,12 @@ def fetch_query(query: "models.QuerySet[M]") -> list[M]:
 
 
 def failing_alone() -> AbstractContextManager[object]:
-    """Return a context for one statement that may fail without its transaction.
+    """Return a context for what may fail without the transaction around it.
 
-    That takes a savepoint; outside a transaction a statement is one of its own.
+    That takes a savepoint. Where there is no transaction, none is begun: what writes must
+    be a single statement.
     """
-    return transaction.atomic() if connection.in_atomic_block else nullcontext()
+    return nullcontext() if own_connection().get_autocommit() else transaction.atomic()
 
 
 def _update(
@@ -170,19 +176,6 @@ def _prepare(model: type[models.Model], *values: Iterable[tuple[str, object]]) -
     return [
         field_of(model, name).get_db_prep_save(value, own) for name, value in chain(*values)
     ]
-
-
-def _inserted(row: models.Model) -> list[Any]:
-    own = own_connection()
-    return [
-        field.get_db_prep_save(getattr(row, field.attname), own)
-        for field in inserted_fields(type(row))
-    ]
-
-
-def own_connection() -> BaseDatabaseWrapper:
-    """Return this thread's connection, not the proxy that finds it out again each time."""
-    return connections[DEFAULT_DB_ALIAS]
 
 
 def _execute(sql: str, params: Sequence[Any]) -> int:

@@ -5,8 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
+
+
+def own_connection() -> BaseDatabaseWrapper:
+    """Return this thread's connection, not the proxy that finds it out again each time."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def field_of(model: type[models.Model], name: str) -> Any:
@@ -41,24 +47,6 @@ def insert_sql(model: type[models.Model], count: int) -> str:
 def insert_from_sql(model: type[models.Model], select: str) -> str:
     """Return what stores the rows that a statement selects."""
     return f"{insert_sql(model, 1).partition('VALUES ')[0]}{select}"
-
-
-@cache
-def insert_unless(
-    model: type[models.Model], other: type[models.Model], field: str, count: int
-) -> "Statement":
-    """Return what stores a row unless another table has one of so many values.
-
-    Its placeholders are named like the fields of the row, and ``unwanted_0`` and so on.
-    """
-    row = (f"%({each.attname})s" for each in inserted_fields(model))
-    unwanted = (f"%(unwanted_{number})s" for number in range(count))
-    select = (
-        f"SELECT {', '.join(row)} WHERE NOT EXISTS ("
-        f"SELECT 1 FROM {quote(other._meta.db_table)} "
-        f"WHERE {quote(field_of(other, field).column)} IN ({', '.join(unwanted)}))"
-    )
-    return returning(model, insert_from_sql(model, select))
 
 
 @cache
@@ -111,20 +99,20 @@ class Statement:
 
     def fetch(self, params: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
         """Return the instances that the database answers with."""
-        with connection.cursor() as cursor:
+        own = own_connection()
+        with own.cursor() as cursor:
             _read_times_natively(cursor.cursor)
             cursor.execute(self.sql, params)
             rows = cursor.fetchall()
-        alias = connection.alias
-        return [self._read(row, alias) for row in rows]
+        return [self._read(row, own) for row in rows]
 
-    def _read(self, row: Sequence[Any], alias: str) -> models.Model:
+    def _read(self, row: Sequence[Any], own: BaseDatabaseWrapper) -> models.Model:
         values = list(row)
         for index, convert, column in self.converters:
-            values[index] = convert(values[index], column, connection)
+            values[index] = convert(values[index], column, own)
         found: list[models.Model] = []
         for part in self.parts:
-            found.append(_stored(part, values, alias))
+            found.append(_stored(part, values, own.alias))
             if part.link is not None:
                 part.link.set_cached_value(found[part.parent], found[-1])
         return found[0]
@@ -158,9 +146,10 @@ def select(
     related: tuple[str, ...],
     where: tuple[str, ...],
     also: str,
-    strength: str,
+    *,
+    lock: bool,
 ) -> Statement:
-    """Return what reads rows; ``strength`` is how it locks them, if it does."""
+    """Return what reads rows, and locks them if it is to."""
     parts = [_part(model)]
     tables = f"{quote(model._meta.db_table)} t0"
     paths = ["", *related]
@@ -180,8 +169,8 @@ def select(
         f"SELECT {', '.join(columns)} FROM {tables} "
         f"WHERE {' AND '.join(_equations(model, where, 't0.'))} {also}"
     )
-    if strength and connection.features.has_select_for_no_key_update:
-        sql += f" FOR {strength} OF t0"
+    if lock and connection.features.has_select_for_no_key_update:
+        sql += " FOR NO KEY UPDATE OF t0"
     return Statement(sql, parts, converters)
 
 

@@ -1,91 +1,73 @@
-"""A change of one row, or a new one, and the new rows that follow from it, at once.
+"""A change of one row, or a new one, and what follows from it in other rows, at once.
 
 PostgreSQL takes all of it as one statement, which is a transaction of its own and costs
 one round trip; elsewhere it is one statement after another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from typing import Any
 
 from django.db import connection, models, transaction
+from django.db.models.expressions import Combinable, CombinedExpression
 
-from django_eliza_sessions.models.rows import insert_rows, mark_stored, own_connection
+from django_eliza_sessions.models.rows import insert_rows, mark_stored, update_row
 from django_eliza_sessions.models.statements import (
     Statement,
     field_of,
     insert_from_sql,
-    insert_unless,
     inserted_fields,
+    own_connection,
     quote,
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A stored row, and the values that some of its fields are to have."""
+
+    row: models.Model
+    values: Mapping[str, object]
+
+
 def change_and_insert(
-    change: Statement, params: Mapping[str, Any], rows: Sequence[models.Model] = ()
+    change: Statement,
+    params: Mapping[str, Any],
+    rows: Sequence[models.Model] = (),
+    also: Change | None = None,
 ) -> Any:
-    """Change a row, and store new ones if there was such a row.
+    """Change a row, and if there was such a row, store new ones and change another.
 
     Args:
         change: Changes one row at most, and returns it.
         params: What its placeholders stand for, by name.
-        rows: Unsaved. A field that holds ``F`` gets what the changed row then has there.
+        rows: Unsaved. A field that holds ``F``, or ``F`` less a number, gets what the
+            changed row then has there.
+        also: Of a row that is locked by then.
 
     Returns:
         The changed row's instance, or ``None``.
     """
-    if not rows:
+    if not rows and also is None:
         return _first(change, params)
-    taken = list(_taken(rows))
+    taken = [_sources(row) for row in rows]
     if connection.vendor == "postgresql":
-        found = _first(*_at_once(change, params, rows))
+        found = _first(*_at_once(change, params, rows, taken, also))
         if found is not None:
-            _settle(taken, found)
+            _settle(rows, taken, found, also)
             mark_stored(rows)
         return found
     with transaction.atomic(savepoint=False):
         found = _first(change, params)
         if found is not None:
-            _settle(taken, found)
+            _settle(rows, taken, found, also)
             for _model, alike in groupby(rows, type):
                 insert_rows(list(alike))
+            if also is not None:
+                update_row(also.row, *also.values)
     return found
-
-
-def insert_unless_and(
-    row: models.Model,
-    other: type[models.Model],
-    field: str,
-    unwanted: Sequence[object],
-    rows: Sequence[models.Model],
-) -> bool:
-    """Store a new row, and others with it, unless another table has one with some value.
-
-    Args:
-        row: Unsaved.
-        other: The model of the other table.
-        field: The field of it that is looked at.
-        unwanted: What it must not hold.
-        rows: As ``change_and_insert`` takes them.
-
-    Returns:
-        Whether they were stored.
-    """
-    own = own_connection()
-    params = {
-        each.attname: each.get_db_prep_save(getattr(row, each.attname), own)
-        for each in inserted_fields(type(row))
-    }
-    for number, value in enumerate(unwanted):
-        prepared = field_of(other, field).get_db_prep_save(value, own)
-        params[f"unwanted_{number}"] = prepared
-    change = insert_unless(type(row), other, field, len(unwanted))
-    if change_and_insert(change, params, rows) is None:
-        return False
-    mark_stored([row])
-    return True
 
 
 def _first(statement: Statement, params: Mapping[str, Any]) -> Any:
@@ -93,58 +75,97 @@ def _first(statement: Statement, params: Mapping[str, Any]) -> Any:
     return found[0] if found else None
 
 
-#: A new row, a field of it, and which field of the changed row it takes.
-Taken = tuple[models.Model, str, str]
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Which field of the changed row a value stands for, and what is taken off it."""
+
+    field: str
+    less: int = 0
+
+    def read(self, changed: models.Model) -> Any:
+        value = getattr(changed, self.field)
+        return value - self.less if self.less else value
+
+    def sql(self) -> str:
+        return f"{quote(self.field)} - {self.less:d}" if self.less else quote(self.field)
 
 
-def _taken(rows: Sequence[models.Model]) -> Iterator[Taken]:
-    for row in rows:
-        for name, value in vars(row).items():
-            if (source := _source(value)) is not None:
-                yield row, name, source
-
-
-def _source(value: object) -> str | None:
-    """Return which field of the changed row a value stands for, if for one."""
+def _source(value: object) -> _Source | None:
     if isinstance(value, models.F):
-        return str(value.name)  # type: ignore[attr-defined]  # the stubs lack it
+        return _Source(value.name)  # type: ignore[attr-defined]  # the stubs lack it
+    if isinstance(value, CombinedExpression):
+        assert value.connector == Combinable.SUB  # noqa: S101 - nothing else is taken
+        field, less = value.get_source_expressions()
+        return _Source(field.name, less.value)
     return None
 
 
-def _settle(taken: Sequence[Taken], found: models.Model) -> None:
-    for row, name, source in taken:
-        setattr(row, name, getattr(found, source))
+#: What each of a new row's fields takes, in the order of ``inserted_fields``.
+Sources = tuple[_Source | None, ...]
+#: A model, and what its new row takes.
+New = tuple[type[models.Model], Sources]
+#: A model, and the fields of its row that get new values.
+Also = tuple[type[models.Model], tuple[str, ...]]
+
+
+def _sources(row: models.Model) -> Sources:
+    fields = inserted_fields(type(row))
+    return tuple(_source(getattr(row, field.attname)) for field in fields)
+
+
+def _settle(
+    rows: Sequence[models.Model],
+    taken: Sequence[Sources],
+    found: models.Model,
+    also: Change | None,
+) -> None:
+    """Have the rows hold what is stored of them."""
+    for row, sources in zip(rows, taken, strict=True):
+        for field, source in zip(inserted_fields(type(row)), sources, strict=True):
+            if source is not None:
+                setattr(row, field.attname, source.read(found))
+    if also is not None:
+        for name, value in also.values.items():
+            setattr(also.row, name, value)
 
 
 def _at_once(
-    change: Statement, params: Mapping[str, Any], rows: Sequence[models.Model]
+    change: Statement,
+    params: Mapping[str, Any],
+    rows: Sequence[models.Model],
+    taken: Sequence[Sources],
+    also: Change | None,
 ) -> tuple[Statement, Mapping[str, Any]]:
     """Return all of it as one statement, with its parameters."""
     own = own_connection()
     values = dict(params)
-    shapes = []
-    for number, row in enumerate(rows):
-        sources: list[str | None] = []
-        for field in inserted_fields(type(row)):
-            value = getattr(row, field.attname)
-            sources.append(_source(value))
-            if sources[-1] is None:
-                name = f"{number}_{field.attname}"
-                values[name] = field.get_db_prep_save(value, own)
-        shapes.append((type(row), tuple(sources)))
-    return replace(change, sql=_sql(change.sql, tuple(shapes))), values
+    for number, (row, sources) in enumerate(zip(rows, taken, strict=True)):
+        for field, source in zip(inserted_fields(type(row)), sources, strict=True):
+            if source is None:
+                value = field.get_db_prep_save(getattr(row, field.attname), own)
+                values[f"{number}_{field.attname}"] = value
+    news = tuple(zip(map(type, rows), taken, strict=True))
+    other: Also | None = None
+    if also is not None:
+        other = type(also.row), tuple(also.values)
+        for name, value in {"id": also.row.pk, **also.values}.items():
+            values[f"also_{name}"] = field_of(other[0], name).get_db_prep_save(value, own)
+    return replace(change, sql=_sql(change.sql, news, other)), values
 
 
 @cache
-def _sql(
-    change: str, shapes: tuple[tuple[type[models.Model], tuple[str | None, ...]], ...]
-) -> str:
+def _sql(change: str, news: tuple[New, ...], also: Also | None) -> str:
     parts = [f"changed AS ({change})"]
-    for number, (model, sources) in enumerate(shapes):
+    for number, (model, sources) in enumerate(news):
         values = (
-            f"%({number}_{field.attname})s" if source is None else quote(source)
+            f"%({number}_{field.attname})s" if source is None else source.sql()
             for field, source in zip(inserted_fields(model), sources, strict=True)
         )
         select = f"SELECT {', '.join(values)} FROM changed"
         parts.append(f"new_{number} AS ({insert_from_sql(model, select)})")
+    if also is not None:
+        model, names = also
+        values = (f"{quote(field_of(model, n).column)} = %(also_{n})s" for n in names)
+        update = f"UPDATE {quote(model._meta.db_table)} t1 SET {', '.join(values)}"
+        parts.append(f"also AS ({update} FROM changed WHERE t1.id = %(also_id)s)")
     return f"WITH {', '.join(parts)} SELECT * FROM changed"

@@ -1,24 +1,32 @@
 """Finding the agent somebody wants to talk to."""
 
+from typing import cast
 from uuid import UUID
 
 from django_eliza_sessions.exceptions import AgentNotFoundError
-from django_eliza_sessions.models import Agent
+from django_eliza_sessions.models import Agent, Session
 from django_eliza_sessions.models.rows import fetch_row
+from django_eliza_sessions.models.statements import field_of
 from django_eliza_sessions.principals import Principal
 
 
-def keep_agent(*, principal: Principal, agent_id: UUID) -> Agent:
-    """Return an agent that the caller may talk to, kept until the transaction ends.
-
-    A session's reference to it keeps it just so, only from a later moment on.
+def find_agent(*, principal: Principal, agent_id: UUID) -> Agent:
+    """Return an agent that the caller may talk to.
 
     Raises:
         AgentNotFoundError: There is no such agent for the caller, or it is disabled.
     """
     may_use = principal.may_use_agent(agent_id)
-    agent = fetch_row(Agent, keep=True, id=agent_id) if may_use else None
+    agent = fetch_row(Agent, id=agent_id) if may_use else None
     return check_enabled(agent, agent_id)
+
+
+def agent_of(session: Session) -> Agent:
+    """Return a session's agent, which is there as long as the session is."""
+    if not field_of(Session, "agent").is_cached(session):
+        # Django's own way to a related row takes four times as long.
+        session.agent = cast("Agent", fetch_row(Agent, id=session.agent_id))
+    return session.agent
 
 
 def check_enabled(agent: Agent | None, agent_id: UUID) -> Agent:
@@ -28,7 +36,12 @@ def check_enabled(agent: Agent | None, agent_id: UUID) -> Agent:
         AgentNotFoundError: It does not, or is not.
     """
     if agent is None or not agent.enabled:
-        raise AgentNotFoundError(
-            f"There is no enabled agent {agent_id}.", agent_id=str(agent_id)
-        )
+        raise agent_not_found(agent_id)
     return agent
+
+
+def agent_not_found(agent_id: UUID) -> AgentNotFoundError:
+    """Return the error for an agent that the caller cannot talk to."""
+    return AgentNotFoundError(
+        f"There is no enabled agent {agent_id}.", agent_id=str(agent_id)
+    )

@@ -18,12 +18,8 @@ from django_eliza_sessions.services.conversation import (
     StillSpeakingError,
     lend_connection,
 )
-from django_eliza_sessions.services.holding import (
-    LeaseLostError,
-    complete_reply,
-    fail_reply,
-    take_reply,
-)
+from django_eliza_sessions.services.holding import complete_reply, fail_reply, take_reply
+from django_eliza_sessions.services.leases import LeaseLostError
 
 logger = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from django_eliza_sessions.content import check_text
 from django_eliza_sessions.exceptions import InvalidContentError
 from django_eliza_sessions.models import Message, Reply
 from django_eliza_sessions.models.rows import fetch_rows
+from django_eliza_sessions.services.agents import agent_of
 from django_eliza_sessions.services.holding import add_chunk, keep_reply
 
 #: Seconds between looks at whether the reply is still wanted: a stop takes this long.
@@ -91,7 +92,7 @@ class Conversation:
             self.request.cancelled.set()
 
     def _begin(self) -> None:
-        backend = backends[self.reply.session.agent.backend]
+        backend = backends[agent_of(self.reply.session).backend]
         self.request = request = _request(self.reply, backend.history_limit)
 
         def speak() -> None:
@@ -147,9 +148,10 @@ class Conversation:
 
 def _request(reply: Reply, history_limit: int) -> ReplyRequest:
     message, session = reply.message, reply.session
+    agent = agent_of(session)
     return ReplyRequest(
-        agent_id=session.agent_id,
-        agent_name=session.agent.name,
+        agent_id=agent.pk,
+        agent_name=agent.name,
         session_id=session.pk,
         user_id=session.user_id,
         message_id=message.pk,
@@ -164,7 +166,7 @@ def _request(reply: Reply, history_limit: int) -> ReplyRequest:
             )
             for turn in (_history(reply, history_limit) if history_limit else ())
         ),
-        options=session.agent.backend_options,
+        options=agent.backend_options,
     )
 
 

@@ -51,8 +51,8 @@ def fan_out(events: Sequence[Event]) -> None:
     """Make a delivery of each event for each endpoint that wants it.
 
     Args:
-        events: Claimed by a relay, in its transaction; only those claimed for the first
-            time count.
+        events: Locked by a relay, in its transaction; only those that no relay has had
+            before count.
     """
     fresh = [event for event in events if event.is_unclaimed]
     endpoints = list(WebhookEndpoint.objects.filter(enabled=True)) if fresh else []

@@ -13,7 +13,7 @@ from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.services import clock, transitions
 from django_eliza_sessions.services.audit import Action, record_of_each
-from django_eliza_sessions.services.holding import cancel_replies
+from django_eliza_sessions.services.finishing import cancel_replies
 from django_eliza_sessions.services.outbox import record_event_of_each, record_events
 
 #: Rows per transaction, so that no request waits long for a row that is ended.

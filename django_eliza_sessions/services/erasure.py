@@ -14,7 +14,8 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from django_eliza_sessions.models import Agent, AuditRecord, Erasure, Session
+from django_eliza_sessions.models import AuditRecord, Erasure, Session
+from django_eliza_sessions.models.opening import await_openings
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
@@ -131,7 +132,8 @@ def _carry_out(erasure: Erasure) -> None:
     user_id = erasure.user_id
     if user_id is None:
         return
-    _wait_for_creations()
+    # After this the tombstone keeps out whoever comes.
+    await_openings()
     end_sessions(
         lambda _now: Session.objects.of_user(user_id).open(), actor=erasure.requested_by
     )
@@ -145,15 +147,6 @@ def _carry_out(erasure: Erasure) -> None:
 
 def _erasable(user_id: UUID) -> SessionQuerySet:
     return Session.objects.of_user(user_id).unheld()
-
-
-@transaction.atomic
-def _wait_for_creations() -> None:
-    """Wait until nobody creates a session who has not seen the tombstone.
-
-    Whoever creates one keeps the agent's row, and looks for tombstones after that.
-    """
-    list(Agent.objects.order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def _digest(sessions: SessionQuerySet) -> str:

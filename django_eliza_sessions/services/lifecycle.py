@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 from django.db.models import F
 
 from django_eliza_sessions.conf import conf
@@ -20,15 +20,16 @@ from django_eliza_sessions.exceptions import (
     SessionCreationError,
     SessionExpiredError,
 )
-from django_eliza_sessions.models import Agent, Event, Session
-from django_eliza_sessions.models.rows import update_row
+from django_eliza_sessions.models import Agent, Erasure, Event, Session
+from django_eliza_sessions.models.opening import open_session
+from django_eliza_sessions.models.rows import failing_alone, update_row
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, transitions
 from django_eliza_sessions.services.activity import touch
-from django_eliza_sessions.services.agents import keep_agent
+from django_eliza_sessions.services.agents import agent_not_found, find_agent
 from django_eliza_sessions.services.audit import Action, new_record, record
 from django_eliza_sessions.services.ending import end_locked
-from django_eliza_sessions.services.holding import cancel_replies
+from django_eliza_sessions.services.finishing import cancel_replies
 from django_eliza_sessions.services.idempotency import recognise, remember
 from django_eliza_sessions.services.lookup import (
     lock_session,
@@ -36,7 +37,7 @@ from django_eliza_sessions.services.lookup import (
 )
 from django_eliza_sessions.services.outbox import record_events, relay_after_commit
 from django_eliza_sessions.services.room import make_room
-from django_eliza_sessions.services.tombstones import digests_of, insert_session
+from django_eliza_sessions.services.tombstones import digests_of
 from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides
 from django_eliza_sessions.wire import timestamp
 
@@ -75,8 +76,15 @@ def create_session(
     metadata = check_metadata(metadata)
     overrides = parse_overrides(timeouts, conf.timeout_limits) if timeouts else {}
     _check_user(principal, user_id)
+    # What is looked at first must stay so until it is stored; and where nobody can tell
+    # what is locked, the clock is read once it is one's turn.
+    takes_turns = (
+        idempotency_key is not None
+        or conf.max_active_sessions is not None
+        or not connection.features.has_select_for_update_skip_locked
+    )
     try:
-        with transaction.atomic():
+        with transaction.atomic() if takes_turns else failing_alone():
             known = recognise(
                 principal=principal,
                 key=idempotency_key,
@@ -84,7 +92,7 @@ def create_session(
             )
             if known is not None and known.session is not None:
                 return known.session
-            agent = keep_agent(principal=principal, agent_id=agent_id)
+            agent = find_agent(principal=principal, agent_id=agent_id)
             make_room(principal=principal, user_id=user_id)
             now = clock.now()
             session = Session(
@@ -107,7 +115,11 @@ def create_session(
                 # By which an erasure finds it, also when the session is long purged.
                 user=digests[0],
             )
-            insert_session(session, digests, [event, creation])
+            if not open_session(session, digests, [event, creation]):
+                if Erasure.objects.filter(user_digest__in=digests).exists():
+                    raise _user_was_erased(user_id)
+                # It was there still when it was looked at.
+                raise agent_not_found(agent_id)
             relay_after_commit()
             remember(known, session=session)
     except Error as error:
@@ -216,6 +228,14 @@ def _check_user(principal: Principal, user_id: UUID) -> None:
             f"You may open sessions for the userId {principal.user_id} only.",
             user_id=str(principal.user_id),
         )
+
+
+def _user_was_erased(user_id: UUID) -> PermissionDeniedError:
+    return PermissionDeniedError(
+        f"Everything of the userId {user_id} was erased on request, so it cannot be used "
+        "again; use a new one.",
+        user_id=str(user_id),
+    )
 
 
 def _inherited_config(agent: Agent) -> TimeoutConfig:

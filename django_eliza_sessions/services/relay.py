@@ -14,6 +14,7 @@ from django.dispatch import Signal
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.models import Event, Message, Reply, Session
+from django_eliza_sessions.models.rows import fetch_query
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, record_each
 from django_eliza_sessions.services.deliveries import fan_out
@@ -50,11 +51,11 @@ def relay_events() -> int:
     """Hand out the events that are due; return how many were handed out."""
     count, is_more = 0, True
     while is_more:
-        claimed = _claim(until := clock.now() + LEASE)
+        found, heard = _claim(until := clock.now() + LEASE)
         # Whatever came meanwhile has asked for a relay itself.
-        is_more = len(claimed) == BATCH
-        heard = [event for event in claimed if _is_heard(event)]
-        done = {event.pk for event in claimed} - {event.pk for event in heard}
+        is_more = found == BATCH
+        count += found - len(heard)
+        done = set()
         for occurrence in read_occurrences(heard):
             if clock.now() >= until:
                 is_more = True  # Somebody else may have the rest by now, or nobody.
@@ -74,14 +75,22 @@ def _is_heard(event: Event) -> bool:
 
 
 @transaction.atomic
-def _claim(until: datetime) -> list[Event]:
-    due = Event.objects.due(clock.now()).select_related("session")
-    claimed = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
-    if not claimed:
-        return []
-    fan_out(claimed)
-    Event.objects.filter(pk__in=[event.pk for event in claimed]).update(relay_at=until)
-    return claimed
+def _claim(until: datetime) -> tuple[int, list[Event]]:
+    """Claim what is due and heard of; the rest is done with once it is fanned out.
+
+    Returns:
+        How many events were due, and those that are claimed, with their sessions.
+    """
+    due = Event.objects.due(clock.now()).select_for_update(skip_locked=True)
+    found = fetch_query(due[:BATCH])
+    fan_out(found)
+    heard = [event for event in found if _is_heard(event)]
+    claimed = {event.pk for event in heard}
+    rest = {event.pk for event in found} - claimed
+    Event.objects.filter(pk__in=rest).update(relay_at=None, error="")
+    Event.objects.filter(pk__in=claimed).update(relay_at=until)
+    models.prefetch_related_objects(heard, "session")
+    return len(found), heard
 
 
 def _held(until: datetime) -> models.QuerySet[Event]:

@@ -15,12 +15,9 @@ from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, record
 from django_eliza_sessions.services.dispatch import dispatch_reply
-from django_eliza_sessions.services.holding import (
-    LeaseLostError,
-    cancel_replies,
-    dispatch_next,
-    fail_reply,
-)
+from django_eliza_sessions.services.finishing import cancel_replies, dispatch_next
+from django_eliza_sessions.services.holding import fail_reply
+from django_eliza_sessions.services.leases import LeaseLostError
 from django_eliza_sessions.services.lookup import lock_session, open_transcript
 
 #: How long the dispatcher may take to find a holder before a sweep asks again.

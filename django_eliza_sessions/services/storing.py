@@ -23,10 +23,10 @@ from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, replies
 from django_eliza_sessions.services.agents import check_enabled
 from django_eliza_sessions.services.dispatch import dispatch_reply
-from django_eliza_sessions.services.holding import cancel_replies
+from django_eliza_sessions.services.finishing import cancel_replies
 from django_eliza_sessions.services.idempotency import recognise, remember
 from django_eliza_sessions.services.lookup import lock_session
-from django_eliza_sessions.services.transcript import add_to_session, new_message
+from django_eliza_sessions.services.transcript import add_to_session, new_event, new_message
 
 
 class Transport(StrEnum):
@@ -154,14 +154,8 @@ def _store(
     message = new_message(
         draft.session_id, author_id=F("user_id"), is_agent=False, **draft.fields
     )
-    event = Event(
-        session_id=draft.session_id,
-        sequence=F("last_sequence"),
-        kind=Event.Kind.MESSAGE,
-        message_id=message.pk,
-        created_at=now,
-        relay_at=now,
-    )
+    kind = Event.Kind.MESSAGE
+    event = new_event(draft.session_id, kind, now, message_id=message.pk)
     reply = replies.new_reply(message)
     rows: list[Message | Event | Reply] = [message, event, reply]
     session = add_to_session(

@@ -1,15 +1,10 @@
 """Tombstones: the ids of users whose everything was erased are not used again."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import models
 from django.utils.crypto import salted_hmac
 
 from django_eliza_sessions.conf import read_secret_keys
-from django_eliza_sessions.exceptions import PermissionDeniedError
-from django_eliza_sessions.models import Erasure, Session
-from django_eliza_sessions.models.together import insert_unless_and
 
 
 def digests_of(user_id: UUID) -> list[str]:
@@ -23,27 +18,3 @@ def digests_of(user_id: UUID) -> list[str]:
         ).hexdigest()
         for key in read_secret_keys()
     ]
-
-
-def insert_session(
-    session: Session, digests: Sequence[str], rows: Sequence[models.Model]
-) -> None:
-    """Store a new session and what comes with it, unless its user was erased.
-
-    The agent's row must be kept in this transaction (``agents.keep_agent``): an erasure
-    waits for it once its tombstone stands, so either sees what the other wrote.
-
-    Args:
-        session: Unsaved.
-        digests: Of its user; see ``digests_of``.
-        rows: Unsaved, too.
-
-    Raises:
-        PermissionDeniedError: The user was erased.
-    """
-    if not insert_unless_and(session, Erasure, "user_digest", digests, rows):
-        raise PermissionDeniedError(
-            f"Everything of the userId {session.user_id} was erased on request, so it "
-            "cannot be used again; use a new one.",
-            user_id=str(session.user_id),
-        )

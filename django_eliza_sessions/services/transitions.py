@@ -5,7 +5,6 @@ the same transaction as the events they return.
 """
 
 from datetime import datetime
-from uuid import UUID
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.models import Event, Session
@@ -70,18 +69,14 @@ def next_event(
     now: datetime,
     *,
     deadline: datetime | None = None,
-    message_id: UUID | None = None,
-    reply_id: UUID | None = None,
 ) -> Event:
-    """Return the session's next event, numbered and unsaved; due to be relayed."""
+    """Return a locked session's next event, numbered and unsaved; due to be relayed."""
     session.last_sequence += 1
     return Event(
         session=session,
         sequence=session.last_sequence,
         kind=kind,
         deadline=deadline,
-        message_id=message_id,
-        reply_id=reply_id,
         created_at=now,
         relay_at=now,
     )

@@ -1,10 +1,11 @@
 """The statement that renews sessions keeps the rules that the arithmetic states."""
 
 import uuid
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.forms.models import model_to_dict
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
 from django_eliza_sessions.models.activity import update_session
+from django_eliza_sessions.models.together import Change
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.timeouts import TimeoutConfig
 from tests.conftest import NOON
@@ -222,13 +224,48 @@ def test_keeps_to_what_the_caller_may_see(session, scope, is_found):
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_does_not_wait_for_a_row_that_is_not_free(session):
-    with transaction.atomic():
+    with ExitStack() as stack, transaction.atomic():
         Session.objects.select_for_update().get(pk=session.pk)
-
-        with meanwhile(lambda: update_session(session.pk, NOON, caller=SYSTEM)) as beat:
-            assert beat.result(20) is None
+        beat = stack.enter_context(
+            meanwhile(lambda: update_session(session.pk, NOON, caller=SYSTEM))
+        )
+        assert beat.result(20) is None
 
     assert update_session(session.pk, NOON, caller=SYSTEM).renewal_count == 1
+
+
+@pytest.mark.postgresql
+class TestEndingAReply:
+    @pytest.fixture
+    def reply(self, session):
+        said = message(session)
+        fields = {"created_at": F("last_message_at"), "lease_until": NOON}
+        reply = Reply(session_id=session.pk, message=said, **fields)
+        update_session(session.pk, NOON, rows=[said, reply])
+        return reply
+
+    def end(self, reply, now=NOON):
+        ending = Change(reply, {"status": "complete"})
+        rows = [message(reply.session)]
+        fields = {"is_sign_of_life": False, "caller": SYSTEM, "ending": ending}
+        return update_session(reply.session_id, now, rows=rows, **fields)
+
+    def test_comes_with_the_answer_whatever_its_agent_does_with_messages(self, reply):
+        Agent.objects.update(enabled=False, when_busy="reject")
+
+        assert self.end(reply).message_count == 2
+        assert reply.status == Reply.objects.get().status == "complete"
+
+    def test_comes_too_late(self, session, reply):
+        assert self.end(reply, session.expires_at) is None
+        assert reply.status == Reply.objects.get().status == "queued"
+
+    @pytest.mark.django_db(transaction=True)
+    def test_does_not_wait_for_it(self, reply):
+        with ExitStack() as stack, transaction.atomic():
+            Reply.objects.select_for_update().get()
+            ending = stack.enter_context(meanwhile(lambda: self.end(reply)))
+            assert ending.result(20) is None
 
 
 @pytest.mark.postgresql
@@ -237,3 +274,41 @@ def test_finds_a_session_by_one_of_several_agents(session):
     caller = Principal(id="system", agent_ids=agents)
 
     assert update_session(session.pk, NOON, caller=caller) is not None
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+class TestWaitingForTheDisk:
+    """What each transaction that changes a session says of it as it ends."""
+
+    @pytest.fixture
+    def waits(self):
+        with connection.cursor() as cursor:
+            cursor.execute("""
+                CREATE TABLE waits (setting text);
+                CREATE FUNCTION note_wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    INSERT INTO waits VALUES (current_setting('synchronous_commit'));
+                    RETURN NULL;
+                END $$;
+                CREATE CONSTRAINT TRIGGER noting AFTER UPDATE
+                    ON django_eliza_sessions_session DEFERRABLE INITIALLY DEFERRED
+                    FOR EACH ROW EXECUTE FUNCTION note_wait()""")
+        yield self.read
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION note_wait CASCADE; DROP TABLE waits")
+
+    def read(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT setting FROM waits")
+            return [setting for (setting,) in cursor.fetchall()]
+
+    def test_is_spared_for_a_heartbeat_alone(self, session, waits):
+        update_session(session.pk, NOON)
+        update_session(session.pk, NOON, by_hand=True)
+        update_session(session.pk, NOON, rows=[message(session)])
+        assert waits() == ["off", "on", "on"]
+
+    def test_is_up_to_the_transaction(self, session, waits):
+        with transaction.atomic():
+            update_session(session.pk, NOON)
+        assert waits() == ["on"]

@@ -11,8 +11,7 @@ from django_eliza_sessions.models import Event, Session
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.realtime import rooms
 from django_eliza_sessions.services import clock, following, lifecycle, messages
-from django_eliza_sessions.services.transcript import add_to_session, new_message
-from django_eliza_sessions.services.transitions import next_event
+from django_eliza_sessions.services.transcript import add_to_session, new_event, new_message
 from tests.services.race import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -241,12 +240,12 @@ def test_one_that_missed_much_is_told_as_it_reads(connect, session, monkeypatch,
 def store_messages(session, count):
     """Store messages that nobody answers; return the last event's sequence number."""
     with transaction.atomic():
-        locked = Session.objects.select_for_update().get(pk=session.pk)
+        Session.objects.select_for_update().get(pk=session.pk)
         for _ in range(count):
             now = clock.now()
             message = new_message(
                 session.pk, author_id=session.user_id, is_agent=False, content="Hello"
             )
-            event = next_event(locked, Event.Kind.MESSAGE, now, message_id=message.pk)
+            event = new_event(session.pk, Event.Kind.MESSAGE, now, message_id=message.pk)
             add_to_session(session.pk, now, [message, event], is_sign_of_life=False)
         return event.sequence

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Barrier
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 
 
 def together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -46,3 +46,15 @@ def wait_until(condition: Callable[[], object], what: str, *, pause: float = 0.0
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(pause)
+
+
+def somebody_waits() -> bool:
+    """Tell whether a transaction waits for a lock, on PostgreSQL."""
+    with connection.cursor() as cursor:
+        # Or what the transaction saw the first time would stand.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0] > 0

@@ -23,10 +23,7 @@ from django_eliza_sessions.services.answering import (
     answer_reply_within,
     dispatch_to_thread,
 )
-from django_eliza_sessions.services.holding import (
-    complete_reply,
-    take_reply,
-)
+from django_eliza_sessions.services.holding import complete_reply, take_reply
 from django_eliza_sessions.services.lifecycle import end_session, expire_session
 from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.replies import (
@@ -148,9 +145,9 @@ class TestAnswering:
         reply = send(session)
 
         # Taking it: savepoint, update, release, read with message, session and agent.
-        # The history. Completing it: savepoint, session, update, all that is new in one
-        # (or session, answer and events), the next one, release.
-        with django_assert_num_queries(11 if connection.vendor == "postgresql" else 13):
+        # The history. Completing it: savepoint, all at once, release (or savepoint,
+        # session, session, answer, events, reply, release); the next one.
+        with django_assert_num_queries(9 if connection.vendor == "postgresql" else 13):
             answer(reply)
 
 
@@ -282,7 +279,7 @@ class TestRequest:
         agent.save()
         reply = send(session, "Echo!")
 
-        with django_assert_num_queries(10 if connection.vendor == "postgresql" else 12):
+        with django_assert_num_queries(8 if connection.vendor == "postgresql" else 12):
             assert answer(reply).content == "Echo!"
 
 

@@ -1,13 +1,19 @@
 """Operations on one session at the same time, on real threads."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
+from django_eliza_sessions.backends import AgentReply
 from django_eliza_sessions.exceptions import SessionExpiredError, SessionNotFoundError
 from django_eliza_sessions.models import Event, Message, Reply, Session
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services.answering import answer_reply
+from django_eliza_sessions.services.finishing import cancel_replies
+from django_eliza_sessions.services.holding import complete_reply, take_reply
+from django_eliza_sessions.services.leases import LeaseLostError
 from django_eliza_sessions.services.lifecycle import (
     end_session,
     expire_session,
@@ -15,9 +21,10 @@ from django_eliza_sessions.services.lifecycle import (
     renew_session,
     update_timeout,
 )
+from django_eliza_sessions.services.lookup import lock_session
 from django_eliza_sessions.services.messages import send_message
 from tests.conftest import NOON, minutes
-from tests.services.race import together
+from tests.services.race import meanwhile, somebody_waits, together, wait_until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -185,3 +192,60 @@ def test_decides_by_the_time_it_got_the_lock(session, clock):
     _, result = together([hold, renew])
 
     assert isinstance(result, SessionExpiredError)
+
+
+@pytest.fixture
+def held(session):
+    """A reply in somebody's hands."""
+    reply = job(send_message, session, content="Hello")().reply
+    assert take_reply(reply)
+    return reply
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("model", [Session, Reply])
+class TestAnswerOfWhatIsLocked:
+    def answer(self, stack, reply):
+        """Begin to store an answer, on a thread that waits for the lock by now."""
+        answering = stack.enter_context(
+            meanwhile(lambda: complete_reply(reply, AgentReply(text="Hello.")))
+        )
+        wait_until(somebody_waits, "the answer to wait")
+        return answering
+
+    def test_waits(self, held, model):
+        with ExitStack() as stack:
+            with transaction.atomic():
+                model.objects.select_for_update().get()
+                answering = self.answer(stack, held)
+                assert not answering.done()
+            assert answering.result().content == "Hello."
+        told = Event.objects.order_by("sequence").values_list("sequence", "kind")
+        assert list(told)[-2:] == [(3, "message"), (4, "reply_complete")]
+
+    def test_is_not_stored_when_the_reply_is_lost_meanwhile(self, held, model):
+        with ExitStack() as stack:
+            with transaction.atomic():
+                model.objects.select_for_update().get()
+                answering = self.answer(stack, held)
+                Reply.objects.update(status=Reply.Status.QUEUED)
+            with pytest.raises(LeaseLostError):
+                answering.result()
+        assert Reply.objects.get().status == Reply.Status.QUEUED
+        assert not Message.objects.filter(is_agent=True).exists()
+
+
+@pytest.mark.postgresql
+def test_an_answer_locks_in_everybodys_order_in_a_transaction_too(session, held):
+    def complete():
+        with transaction.atomic():
+            complete_reply(held, AgentReply(text="Hello."))
+
+    with ExitStack() as stack:
+        with transaction.atomic():
+            locked, _now = lock_session(principal=SYSTEM, session_id=session.pk)
+            answering = stack.enter_context(meanwhile(complete))
+            wait_until(somebody_waits, "the answer to wait")
+            cancel_replies(locked, "REPLY_CANCELLED")
+        with pytest.raises(LeaseLostError):
+            answering.result()

@@ -1,9 +1,10 @@
 """Opening a session."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.exceptions import (
@@ -12,7 +13,7 @@ from django_eliza_sessions.exceptions import (
     InvalidTimeoutConfigError,
     SessionCreationError,
 )
-from django_eliza_sessions.models import Event, Session
+from django_eliza_sessions.models import Agent, Event, Session
 from django_eliza_sessions.services.lifecycle import create_session
 from tests.conftest import NOON, minutes
 from tests.services.faults import refuse_inserts
@@ -140,6 +141,21 @@ class TestRefusals:
         assert raised.value.context == {"agent_id": str(agent_id)}
         assert not Session.objects.exists()
 
+    @pytest.mark.parametrize("for_long", [True, False])
+    def test_agent_disabled_while_it_is_looked_at(self, session_factory, agent, for_long):
+        def disable(execute, sql, params, many, context):
+            stores = sql.startswith(("INSERT INTO", "WITH"))
+            if stores:
+                Agent.objects.update(enabled=False)
+            answer = execute(sql, params, many, context)
+            if stores and not for_long:
+                Agent.objects.update(enabled=True)
+            return answer
+
+        with connection.execute_wrapper(disable), pytest.raises(AgentNotFoundError):
+            session_factory()
+        assert not Session.objects.exists()
+
     def test_bad_values_come_before_the_agent(self, session_factory):
         with pytest.raises(InvalidMetadataError):
             session_factory(agent_id=uuid.uuid4(), metadata=[])
@@ -159,4 +175,43 @@ class TestRefusals:
 def test_query_count(session_factory, agent, django_assert_num_queries):
     # Savepoint, agent, session with event and audit (or each on its own), release.
     with django_assert_num_queries(4 if connection.vendor == "postgresql" else 6):
+        session_factory()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_is_up_to_a_project_that_commits_itself(session_factory):
+    transaction.set_autocommit(False)
+    try:
+        session_factory()
+        transaction.rollback()
+        assert not Session.objects.exists()
+        session_factory()
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+    assert Session.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lives_from_when_it_gets_its_turn(session_factory, agent, clock):
+    def shift(execute, sql, params, many, context):
+        answer = execute(sql, params, many, context)
+        # Whoever else is at it, SQLite waits for here.
+        if sql.startswith("BEGIN") or connection.vendor == "postgresql":
+            clock.shift(1)
+        return answer
+
+    with connection.execute_wrapper(shift):
+        session = session_factory()
+
+    assert session.created_at == NOON + timedelta(seconds=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_query_count_without_a_transaction(
+    session_factory, agent, asked_for, django_assert_num_queries
+):
+    # Agent, session with event and audit (or a transaction, and each on its own).
+    with django_assert_num_queries(2 if connection.vendor == "postgresql" else 6):
         session_factory()

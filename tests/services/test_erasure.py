@@ -26,6 +26,7 @@ from django_eliza_sessions.models import (
     ReplyChunk,
     Session,
 )
+from django_eliza_sessions.models.opening import await_openings
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.services import erasure, export, jobs, userdata
 from django_eliza_sessions.services.erasure import (
@@ -42,7 +43,7 @@ from django_eliza_sessions.services.tombstones import digests_of
 from django_eliza_sessions.services.users import end_sessions_of_user
 from tests.conftest import NOON
 from tests.services.everything import Person, found_in_tables
-from tests.services.race import meanwhile, together, wait_until
+from tests.services.race import meanwhile, somebody_waits, together, wait_until
 
 pytestmark = pytest.mark.django_db
 OURS = apps.get_app_config("django_eliza_sessions")
@@ -321,21 +322,49 @@ class TestMeanwhile:
                 future = stack.enter_context(
                     meanwhile(lambda: erase_user(principal=SYSTEM, user_id=person.user_id))
                 )
-                wait_until(self.somebody_waits, "the erasure to wait")
+                wait_until(somebody_waits, "the erasure to wait")
                 assert not future.done()
             future.result()
         assert not Session.objects.exists()
         assert found_in_tables([str(person.user_id)]) == set()
 
-    def somebody_waits(self):
-        with connection.cursor() as cursor:
-            # Or what the transaction saw the first time would stand.
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            return cursor.fetchone()[0]
+    @pytest.mark.postgresql
+    def test_lets_others_create_sessions_while_it_waits(self, person, agent):
+        with ExitStack() as stack:
+            with transaction.atomic():
+                create_session(principal=SYSTEM, agent_id=agent.pk, user_id=person.user_id)
+                waiting = stack.enter_context(
+                    meanwhile(lambda: erase_user(principal=SYSTEM, user_id=person.user_id))
+                )
+                wait_until(somebody_waits, "the erasure to wait")
+                with meanwhile(
+                    lambda: create_session(
+                        principal=SYSTEM, agent_id=agent.pk, user_id=uuid.uuid4()
+                    )
+                ) as creation:
+                    creation.result(20)
+                assert not waiting.done()
+            waiting.result()
+        assert Session.objects.count() == 1
+
+    @pytest.mark.postgresql
+    def test_is_seen_by_whoever_began_to_create_a_session_before_it(self, person, agent):
+        with ExitStack() as stack:
+            with transaction.atomic():
+                erasure = request_erasure(principal=SYSTEM, user_id=person.user_id)
+                await_openings()
+                future = stack.enter_context(
+                    meanwhile(
+                        lambda: create_session(
+                            principal=SYSTEM, agent_id=agent.pk, user_id=person.user_id
+                        )
+                    )
+                )
+                wait_until(somebody_waits, "the creation to wait")
+            assert erasure.finished_at is None
+            with pytest.raises(PermissionDeniedError):
+                future.result()
+        assert not Session.objects.exists()
 
     def test_nobody_gets_in_anything_while_it_runs(self, person, agent):
         def chat():

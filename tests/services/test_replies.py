@@ -17,13 +17,13 @@ from django_eliza_sessions.models import Message, Reply, ReplyChunk
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services.ending import end_all_sessions
 from django_eliza_sessions.services.holding import (
-    LeaseLostError,
     add_chunk,
     complete_reply,
     fail_reply,
     keep_reply,
     take_reply,
 )
+from django_eliza_sessions.services.leases import LeaseLostError
 from django_eliza_sessions.services.lifecycle import end_session, expire_session
 from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.replies import (

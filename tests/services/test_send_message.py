@@ -229,7 +229,7 @@ class TestQueryCount:
 
     def test_http(self, session, django_assert_num_queries):
         # Those; the agent on PostgreSQL; taking the reply: savepoint, update, release; the
-        # history; completing it: savepoint, session, update, all that is new in one (or
-        # session, answer and events), the next reply, release.
-        with django_assert_num_queries(14 if IN_ONE else 19):
+        # history; completing it: savepoint, all at once, release (or savepoint, session,
+        # session, answer, events, reply, release); the next reply.
+        with django_assert_num_queries(12 if IN_ONE else 19):
             send(session, transport="http")
