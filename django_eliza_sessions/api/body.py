@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import IO, Any, cast
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse, UnreadablePostError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -18,6 +17,7 @@ from django_eliza_sessions.exceptions import (
     UnsupportedMediaTypeError,
     quote,
 )
+from django_eliza_sessions.wire import write_json
 
 
 class StrictJSONParser(BaseParser):
@@ -67,15 +67,11 @@ class AlwaysJSON(BaseContentNegotiation):
         return cast("BaseParser", parsers[0])
 
 
-#: Made once; Django's own JSON response would make one for each answer.
-_ENCODER = DjangoJSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
 def answer(
     body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
     """Return JSON in UTF-8, whatever client or project think of forms and indentation."""
-    content = _ENCODER.encode(body).encode()
+    content = write_json(body)
     return HttpResponse(
         content, content_type="application/json", status=status, headers=headers
     )

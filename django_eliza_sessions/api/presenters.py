@@ -1,4 +1,4 @@
-"""What the operations answer, as plain dicts ready for JSON.
+"""What the operations answer, as plain dicts ready for ``write_json``.
 
 The serializers beside this module declare the same shapes for the OpenAPI schema;
 the tests hold every real response against it.
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 def created_session(session: "Session") -> dict[str, Any]:
     """Return what creating a session answers."""
     return {
-        "sessionId": str(session.id),
-        "channelId": str(session.channel_id),
-        "agentId": str(session.agent_id),
-        "userId": str(session.user_id),
+        "sessionId": session.id,
+        "channelId": session.channel_id,
+        "agentId": session.agent_id,
+        "userId": session.user_id,
         "createdAt": timestamp(session.created_at),
         "metadata": session.metadata,
         "expiresAt": timestamp(session.expires_at),
@@ -124,8 +124,8 @@ def reply_state(
 ) -> dict[str, Any]:
     """Return a reply as it stands; ``agentResponse`` has what was said by now."""
     body: dict[str, Any] = {
-        "id": str(reply.answer_id),
-        "userMessageId": str(reply.message_id),
+        "id": reply.answer_id,
+        "userMessageId": reply.message_id,
         "status": reply.status,
         "createdAt": timestamp(reply.created_at),
     }

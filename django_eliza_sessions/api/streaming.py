@@ -4,7 +4,6 @@ Events are numbered: 0 is the user's message, then come the chunks, and the end.
 number is the event's id, so ``Last-Event-ID`` says exactly where a client stopped.
 """
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from django_eliza_sessions.services.watching import (
     watch_reply,
     watch_reply_async,
 )
-from django_eliza_sessions.wire import history_message, user_message
+from django_eliza_sessions.wire import history_message, user_message, write_json
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Reply
@@ -122,7 +121,7 @@ class _Events:
             case Finished(reply=reply, answer=answer):
                 if reply.status != reply.Status.COMPLETE or answer is None:
                     error = presenters.reply_error(reply)
-                    body = {"messageId": str(reply.answer_id), **error}
+                    body = {"messageId": reply.answer_id, **error}
                     if answer is not None:
                         body["partialText"] = answer.content
                     yield _event(_end_of(reply), "error", body)
@@ -133,10 +132,9 @@ class _Events:
 
 
 def _chunk(reply: "Reply", index: int, text: str) -> str:
-    body = {"messageId": str(reply.answer_id), "chunk": text, "index": index}
+    body = {"messageId": reply.answer_id, "chunk": text, "index": index}
     return _event(index + 1, "chunk", body)
 
 
 def _event(number: int, name: str, body: dict[str, Any]) -> str:
-    data = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return f"id: {number}\nevent: {name}\ndata: {data}\n\n"
+    return f"id: {number}\nevent: {name}\ndata: {write_json(body).decode()}\n\n"

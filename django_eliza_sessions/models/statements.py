@@ -103,18 +103,15 @@ class Statement:
         with own.cursor() as cursor:
             _read_times_natively(cursor.cursor)
             cursor.execute(self.sql, params)
-            rows = cursor.fetchall()
-        return [self._read(row, own) for row in rows]
-
-    def _read(self, row: Sequence[Any], own: BaseDatabaseWrapper) -> models.Model:
-        values = list(row)
+            rows = [list(row) for row in cursor.fetchall()]
         for index, convert, column in self.converters:
-            values[index] = convert(values[index], column, own)
-        found: list[models.Model] = []
-        for part in self.parts:
-            found.append(_stored(part, values, own.alias))
+            for row in rows:
+                row[index] = convert(row[index], column, own)
+        found = [_stored(part, rows, own.alias) for part in self.parts]
+        for part, children in zip(self.parts, found, strict=True):
             if part.link is not None:
-                part.link.set_cached_value(found[part.parent], found[-1])
+                for parent, child in zip(found[part.parent], children, strict=True):
+                    part.link.set_cached_value(parent, child)
         return found[0]
 
 
@@ -131,13 +128,16 @@ def _read_times_natively(cursor: Any) -> None:
         cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
 
 
-def _stored(part: _Part, values: list[Any], alias: str) -> models.Model:
-    """Return an instance as ``from_db`` does, but without signals and a call per field."""
-    row = part.model.__new__(part.model)
-    row._state = ModelState()
-    row._state.adding, row._state.db = False, alias
-    row.__dict__.update(zip(part.names, values[part.start :], strict=False))
-    return row
+def _stored(part: _Part, rows: Sequence[list[Any]], alias: str) -> list[models.Model]:
+    """Return instances as ``from_db`` does, but without signals and a call per field."""
+    found = []
+    for row in rows:
+        instance = part.model.__new__(part.model)
+        instance._state = state = ModelState()
+        state.adding, state.db = False, alias
+        instance.__dict__.update(zip(part.names, row[part.start :], strict=False))
+        found.append(instance)
+    return found
 
 
 @cache

@@ -1,10 +1,9 @@
 """What a webhook says, in the shape of Standard Webhooks: type, timestamp and data."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from django_eliza_sessions.timeouts import milliseconds_between
-from django_eliza_sessions.wire import history_message, timestamp
+from django_eliza_sessions.wire import history_message, timestamp, write_json
 
 if TYPE_CHECKING:
     from django_eliza_sessions.models import Event, Message, Reply, Session
@@ -34,10 +33,10 @@ def payload(event: "Event", reply: "Reply | None", message: "Message | None") ->
     data = {
         "eventId": str(event.pk),
         "sequence": event.sequence,
-        "sessionId": str(session.pk),
-        "channelId": str(session.channel_id),
-        "agentId": str(session.agent_id),
-        "userId": str(session.user_id),
+        "sessionId": session.pk,
+        "channelId": session.channel_id,
+        "agentId": session.agent_id,
+        "userId": session.user_id,
     }
     if reply is not None:
         data |= _reply(reply)
@@ -49,9 +48,7 @@ def payload(event: "Event", reply: "Reply | None", message: "Message | None") ->
 
 def write(kind: str, moment: str, data: dict[str, Any]) -> bytes:
     """Return a body with these parts."""
-    return json.dumps(
-        {"type": kind, "timestamp": moment, "data": data}, separators=(",", ":")
-    ).encode()
+    return write_json({"type": kind, "timestamp": moment, "data": data})
 
 
 def _times(event: "Event", session: "Session") -> dict[str, Any]:
@@ -77,7 +74,7 @@ def _times(event: "Event", session: "Session") -> dict[str, Any]:
 
 def _reply(reply: "Reply") -> dict[str, Any]:
     """Return which message was answered, and why it was not, if so."""
-    body: dict[str, Any] = {"messageId": str(reply.message_id)}
+    body: dict[str, Any] = {"messageId": reply.message_id}
     if reply.error_code:
         body["error"] = {"code": reply.error_code}
     return body

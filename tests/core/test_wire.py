@@ -1,17 +1,19 @@
-"""Names, times and messages as they are written on the wire."""
+"""JSON, names, times and messages as they are written on the wire."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from django_eliza_sessions.models import Message
+from django_eliza_sessions.models import Message, Reply
 from django_eliza_sessions.wire import (
     camel,
     epoch_milliseconds,
     history_message,
     timestamp,
     user_message,
+    write_json,
 )
 
 #: A time with microseconds, of which the last three are not told.
@@ -65,10 +67,37 @@ def test_messages(is_agent):
         "createdAt": "2026-01-01T12:00:00.123Z",
         "metadata": {"snake_case": 1},
     }
-    assert user_message(message) == body
-    assert history_message(message) == body | {"isAgent": is_agent}
+    assert json.loads(write_json(user_message(message))) == body
+    assert json.loads(write_json(history_message(message))) == body | {"isAgent": is_agent}
 
 
 def test_messages_have_attachments_where_there_are_any():
     message = Message(content="Look", created_at=MOMENT, attachments=[IMAGE])
     assert user_message(message)["attachments"] == [IMAGE]
+
+
+class TestJSON:
+    def test_is_as_short_as_can_be(self):
+        value = {"é": [1, 2.5, None, True], "id": uuid.UUID(int=10)}
+        assert write_json(value).decode() == (
+            '{"é":[1,2.5,null,true],"id":"00000000-0000-0000-0000-00000000000a"}'
+        )
+
+    @pytest.mark.parametrize("number", [10**999, -(10**999), 2**64, 0.1, 1e20, 5e-324])
+    def test_keeps_numbers(self, number):
+        assert json.loads(write_json([number])) == [number]
+
+    def test_knows_what_behaves_like_json(self):
+        class Text(str):
+            pass
+
+        class Table(dict):
+            pass
+
+        assert write_json(Table(a=Text("b"), c=(1, Reply.Status.QUEUED))) == (
+            b'{"a":"b","c":[1,"queued"]}'
+        )
+
+    def test_refuses_the_rest(self):
+        with pytest.raises(TypeError, match="object"):
+            write_json({"a": object()})

@@ -12,7 +12,7 @@ from django_eliza_sessions.services.outbox import read_occurrences
 from django_eliza_sessions.services.replies import cancel_reply
 from django_eliza_sessions.services.sweep import sweep_sessions
 from django_eliza_sessions.webhooks import TYPES, payload
-from django_eliza_sessions.wire import history_message
+from django_eliza_sessions.wire import history_message, write_json
 from tests.conftest import minutes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
@@ -21,6 +21,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 @pytest.fixture
 def session(clock, session_factory):
     return session_factory(metadata={"colour": "red"})
+
+
+def as_told(message):
+    return json.loads(write_json(history_message(message)))
 
 
 @pytest.fixture
@@ -91,7 +95,7 @@ def test_message(said, session, configure):
         session, attachments=[{"type": "image", "url": "https://example.com/a.png"}]
     )
 
-    assert said("message", "message.created") == {"message": history_message(sent.message)}
+    assert said("message", "message.created") == {"message": as_told(sent.message)}
 
 
 def test_completed_reply(said, session):
@@ -99,7 +103,7 @@ def test_completed_reply(said, session):
 
     assert said("reply_complete", "reply.completed") == {
         "messageId": str(sent.message.pk),
-        "message": history_message(sent.answer),
+        "message": as_told(sent.answer),
     }
 
 
