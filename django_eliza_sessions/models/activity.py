@@ -54,7 +54,8 @@ def update_session(
             stands for what the session then has: its ``last_sequence`` counts all the
             events, and its ``last_message_at`` is the message's time, which is at least
             a millisecond after the last one's, so that a time is an exact place in the
-            history.
+            history. A reply that somebody holds already is added only with a ``caller``,
+            and if none is unfinished.
         is_sign_of_life: Otherwise only add to it, and without a ``caller`` also to one
             that is over.
         by_hand: Renew it whatever its ``auto_renew`` says, or else do nothing.
@@ -64,7 +65,8 @@ def update_session(
             message of the user's, its agent is disabled or does not simply let messages
             wait. So ``now`` still is the present. Only where the database can tell.
         ending: What becomes of a reply at the same time. Nothing is done if its row has
-            another status or fencing number by now, or, with a caller, if it is locked.
+            another status or fencing number by now, or, with a caller, if it is locked or
+            another reply is unfinished.
 
     Returns:
         The session as stored; ``None`` where nothing was done: there is none, it is over,
@@ -98,6 +100,10 @@ def update_session(
             is_owned=owner is not None,
             agents=None if agent_ids is None else len(agent_ids),
             ends_reply=ending is not None,
+            takes_reply=any(
+                isinstance(row, Reply) and row.status == Reply.Status.RUNNING
+                for row in rows
+            ),
             has_message=any(isinstance(row, Message) for row in rows),
             events=sum(isinstance(row, Event) for row in rows),
         )
@@ -116,6 +122,7 @@ class _Shape:
     is_owned: bool
     agents: int | None
     ends_reply: bool
+    takes_reply: bool
     has_message: bool
     events: int
 
@@ -185,6 +192,7 @@ def _conditions(shape: _Shape) -> Iterator[str]:
         # Until the transaction ends, which is this statement.
         yield "set_config('synchronous_commit', 'off', true) = 'off'"
     yield from _permissions(shape)
+    yield from _nobody_waits(shape)
     if shape.ends_reply:
         held = " AND ".join(f"{name} = %(reply_{name})s" for name in ("id", *Reply.FENCE))
         # Of this row, so that it is locked after it, as everybody does.
@@ -196,6 +204,20 @@ def _conditions(shape: _Shape) -> Iterator[str]:
             "WHERE agent.id = t0.agent_id AND agent.enabled "
             f"AND agent.when_busy = '{Agent.WhenBusy.ENQUEUE}')"
         )
+
+
+def _nobody_waits(shape: _Shape) -> Iterator[str]:
+    if not shape.if_free or not (shape.ends_reply or shape.takes_reply):
+        return
+    other = " AND id <> %(reply_id)s" if shape.ends_reply else ""
+    yield (
+        f"NOT EXISTS (SELECT 1 FROM {Reply._meta.db_table} WHERE session_id = t0.id "
+        f"AND status IN ('queued', 'running'){other})"
+    )
+    # A reply that came since this statement began to look was not seen. Its message was:
+    # the row that is changed is read again once it is locked, and this subquery is not.
+    seen = f"SELECT message_count FROM {Session._meta.db_table} WHERE id = %(id)s"
+    yield f"t0.message_count = ({seen})"
 
 
 def _permissions(shape: _Shape) -> Iterator[str]:

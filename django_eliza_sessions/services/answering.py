@@ -41,17 +41,24 @@ def answer_reply(*, reply_id: UUID) -> Message | None:
     return _work(Conversation(reply))
 
 
-def answer_reply_within(*, reply: Reply, seconds: float) -> Message | None:
-    """Answer a queued reply as soon as it is its turn, but wait no longer than that.
+def answer_reply_within(
+    *, reply: Reply, is_ours: bool = False, seconds: float
+) -> Message | None:
+    """Answer a reply as soon as it is its turn, but wait no longer than that.
 
     When the time is up, the reply goes on without the caller.
+
+    Args:
+        reply: Queued when it was read, or ours.
+        is_ours: Whether the caller has taken it.
+        seconds: To wait.
 
     Returns:
         The agent's message; ``None`` when there is none, none yet, or somebody else
         answered.
     """
     deadline = time.monotonic() + seconds
-    taken = take_reply(reply)
+    taken = is_ours or take_reply(reply)
     while not taken:
         try:
             reply.refresh_from_db(fields=["status", "attempts"])

@@ -28,7 +28,12 @@ from django_eliza_sessions.services.finishing import (
     rows_of_end,
     stop_reply,
 )
-from django_eliza_sessions.services.leases import LeaseLostError, held, write_held
+from django_eliza_sessions.services.leases import (
+    LeaseLostError,
+    held,
+    taken_by_us,
+    write_held,
+)
 from django_eliza_sessions.services.transcript import add_to_session
 
 #: A reply that took this long counts as activity when it ends; sooner, the message that
@@ -40,15 +45,10 @@ def take_reply(reply: Reply) -> bool:
     """Take a queued reply whose turn it is; tell whether it was to be had."""
     now = clock.now()
     free = {"status": Reply.Status.QUEUED, "attempts": reply.attempts}
-    taken_by_us = {
-        "status": Reply.Status.RUNNING,
-        "attempts": reply.attempts + 1,
-        "started_at": now,
-        "lease_until": now + timedelta(seconds=conf.reply_lease_seconds),
-    }
+    ours = taken_by_us(reply, now)
     try:
         with failing_alone():
-            taken = update_row_if(reply, free, taken_by_us, also=Reply.IN_TURN)
+            taken = update_row_if(reply, free, ours, also=Reply.IN_TURN)
     except IntegrityError:
         return False  # Another one of the session was taken at the same moment.
     if taken and reply.session.is_expired(now):
@@ -106,11 +106,12 @@ def complete_reply(reply: Reply, answer: AgentReply) -> Message | None:
         LeaseLostError: It is held no longer.
     """
     message = _complete_if_free(reply, answer)
-    if message is None:
-        with transaction.atomic():
-            message = _complete_in_turn(reply, answer)
     if message is not None:
-        dispatch_next(reply)
+        return message  # And there is no next one to find somebody for.
+    with transaction.atomic():
+        message = _complete_in_turn(reply, answer)
+        if message is not None:
+            dispatch_next(reply)
     return message
 
 

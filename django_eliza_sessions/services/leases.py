@@ -3,8 +3,10 @@
 So one that lost the lease can change nothing.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django_eliza_sessions.conf import conf
 from django_eliza_sessions.models import Reply
 from django_eliza_sessions.models.reply import ReplyQuerySet
 from django_eliza_sessions.models.rows import update_row_if
@@ -27,6 +29,16 @@ def write_held(reply: Reply, **fields: object) -> None:
     """
     if not update_row_if(reply, _fence(reply), fields):
         raise LeaseLostError
+
+
+def taken_by_us(reply: Reply, now: datetime) -> dict[str, Any]:
+    """Return what becomes of a queued reply that is taken."""
+    return {
+        "status": Reply.Status.RUNNING,
+        "attempts": reply.attempts + 1,
+        "started_at": now,
+        "lease_until": now + timedelta(seconds=conf.reply_lease_seconds),
+    }
 
 
 def _fence(reply: Reply) -> dict[str, Any]:

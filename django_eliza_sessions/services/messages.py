@@ -103,12 +103,15 @@ def send_message(
     except Error as error:
         raise MessageSendError("The message could not be stored.") from error
     if wanted == Transport.HTTP:
-        return replace(sent, answer=_wait_for_answer(sent.reply))
+        return replace(sent, answer=_wait_for_answer(sent))
     return sent
 
 
-def _wait_for_answer(reply: Reply) -> Message | None:
-    answer = answering.answer_reply_within(reply=reply, seconds=conf.http_wait_seconds)
+def _wait_for_answer(sent: SentMessage) -> Message | None:
+    reply = sent.reply
+    answer = answering.answer_reply_within(
+        reply=reply, is_ours=sent.is_ours, seconds=conf.http_wait_seconds
+    )
     if answer is not None:
         return answer
     try:

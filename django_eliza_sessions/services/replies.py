@@ -17,7 +17,7 @@ from django_eliza_sessions.services.audit import Action, record
 from django_eliza_sessions.services.dispatch import dispatch_reply
 from django_eliza_sessions.services.finishing import cancel_replies, dispatch_next
 from django_eliza_sessions.services.holding import fail_reply
-from django_eliza_sessions.services.leases import LeaseLostError
+from django_eliza_sessions.services.leases import LeaseLostError, taken_by_us
 from django_eliza_sessions.services.lookup import lock_session, open_transcript
 
 #: How long the dispatcher may take to find a holder before a sweep asks again.
@@ -28,14 +28,23 @@ CANCELLED = "REPLY_CANCELLED"
 INTERRUPTED = "REPLY_INTERRUPTED"
 
 
-def new_reply(message: Message) -> Reply:
-    """Return the job of answering a message, to be stored together with it."""
-    return Reply(
+def new_reply(message: Message, *, is_ours: bool) -> Reply:
+    """Return the job of answering a message, to be stored together with it.
+
+    Args:
+        message: Unsaved.
+        is_ours: Whether it is taken at once, and not left to whom it is dispatched to.
+    """
+    reply = Reply(
         session_id=message.session_id,
         message=message,
         created_at=message.created_at,
         lease_until=clock.now() + DISPATCH_GRACE,
     )
+    if is_ours:
+        for name, value in taken_by_us(reply, clock.now()).items():
+            setattr(reply, name, value)
+    return reply
 
 
 def cancel_reply(*, principal: Principal, session_id: UUID, message_id: UUID) -> Reply:

@@ -59,6 +59,7 @@ class SentMessage:
 
     Attributes:
         was_sent_before: Whether this is a retry, which stored nothing.
+        is_ours: Whether the reply is taken already, by the sender.
         answer: The agent's message, where the sender waited for it and it came in time.
     """
 
@@ -68,6 +69,7 @@ class SentMessage:
     transport: Transport
     was_renewed: bool
     was_sent_before: bool
+    is_ours: bool
     answer: Message | None = None
 
     @property
@@ -137,6 +139,7 @@ def store_in_turn(draft: Draft) -> SentMessage:
                 transport=draft.transport,
                 was_renewed=known.was_renewed,
                 was_sent_before=True,
+                is_ours=False,
             )
         check_enabled(session.agent, session.agent_id)
         _make_way(session)
@@ -156,7 +159,9 @@ def _store(
     )
     kind = Event.Kind.MESSAGE
     event = new_event(draft.session_id, kind, now, message_id=message.pk)
-    reply = replies.new_reply(message)
+    # Who waits for it answers it, and at once where there is nothing to wait for.
+    is_ours = caller is not None and draft.transport == Transport.HTTP
+    reply = replies.new_reply(message, is_ours=is_ours)
     rows: list[Message | Event | Reply] = [message, event, reply]
     session = add_to_session(
         draft.session_id, now, rows, is_sign_of_life=True, caller=caller
@@ -172,6 +177,7 @@ def _store(
         transport=draft.transport,
         was_renewed=session.was_just_renewed,
         was_sent_before=False,
+        is_ours=is_ours,
     )
 
 

@@ -124,7 +124,7 @@ class TestAnswer:
 
     @pytest.mark.parametrize(
         ("transport", "count"),
-        [("websocket", 3), ("http", 12)]
+        [("websocket", 3), ("http", 8)]
         if connection.vendor == "postgresql"
         else [("websocket", 7), ("http", 19)],
     )

@@ -1,7 +1,7 @@
 """The statement that renews sessions keeps the rules that the arithmetic states."""
 
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -11,13 +11,13 @@ from django.forms.models import model_to_dict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
+from django_eliza_sessions.models import Agent, Event, Message, Reply, Session, activity
 from django_eliza_sessions.models.activity import update_session
 from django_eliza_sessions.models.together import Change
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.timeouts import TimeoutConfig
 from tests.conftest import NOON
-from tests.services.race import meanwhile
+from tests.services.race import meanwhile, somebody_waits, wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -35,6 +35,18 @@ MOMENTS = st.one_of(
     st.integers(0, 3_000_000).map(lambda ms: timedelta(milliseconds=ms)),
     st.integers(0, 60).map(lambda minutes: timedelta(minutes=minutes)),
 )
+
+
+def new_reply(said, **fields):
+    moments = {"created_at": F("last_message_at"), "lease_until": NOON}
+    return Reply(session_id=said.session_id, message=said, **moments, **fields)
+
+
+def queue(session):
+    said = message(session)
+    reply = new_reply(said)
+    update_session(session.pk, NOON, rows=[said, reply])
+    return reply
 
 
 def values(session):
@@ -238,11 +250,7 @@ def test_does_not_wait_for_a_row_that_is_not_free(session):
 class TestEndingAReply:
     @pytest.fixture
     def reply(self, session):
-        said = message(session)
-        fields = {"created_at": F("last_message_at"), "lease_until": NOON}
-        reply = Reply(session_id=session.pk, message=said, **fields)
-        update_session(session.pk, NOON, rows=[said, reply])
-        return reply
+        return queue(session)
 
     def end(self, reply, now=NOON):
         ending = Change(reply, {"status": "complete"})
@@ -266,6 +274,58 @@ class TestEndingAReply:
             Reply.objects.select_for_update().get()
             ending = stack.enter_context(meanwhile(lambda: self.end(reply)))
             assert ending.result(20) is None
+
+    def test_is_left_to_who_can_tell_the_next_one(self, session, reply):
+        later = queue(session)
+        assert self.end(reply) is None
+
+        Reply.objects.filter(pk=later.pk).update(status="cancelled")
+        assert self.end(reply) is not None
+
+
+@pytest.mark.postgresql
+class TestTakingAReply:
+    def take(self, session):
+        said = message(session)
+        reply = new_reply(said, status="running")
+        rows = [said, reply]
+        return update_session(session.pk, NOON, rows=rows, caller=SYSTEM)
+
+    def test_comes_with_its_message(self, session):
+        assert self.take(session).message_count == 1
+        assert Reply.objects.get().status == "running"
+
+    @pytest.mark.parametrize("status", ["queued", "running"])
+    def test_is_left_while_another_is_unfinished(self, session, status):
+        other = queue(session)
+        Reply.objects.update(status=status)
+        assert self.take(session) is None
+
+        other.status = "failed"
+        other.save()
+        assert self.take(session).message_count == 2
+
+    @pytest.mark.django_db(transaction=True)
+    def test_is_left_to_who_came_since_it_began_to_look(self, session, monkeypatch):
+        lock = activity._lock
+        wait = "AND (SELECT pg_advisory_lock_shared(1) IS NOT NULL)"
+        monkeypatch.setattr(activity, "_lock", lambda shape: f"{wait} {lock(shape)}")
+        activity._statement.cache_clear()
+        with ExitStack() as stack:
+            stack.callback(activity._statement.cache_clear)
+            with advisory_lock(1):
+                taking = stack.enter_context(meanwhile(lambda: self.take(session)))
+                wait_until(somebody_waits, "the other to look")
+                queue(session)
+            assert taking.result(20) is None
+
+
+@contextmanager
+def advisory_lock(number):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [number])
+        yield
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
 @pytest.mark.postgresql

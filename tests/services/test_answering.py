@@ -146,8 +146,8 @@ class TestAnswering:
 
         # Taking it: savepoint, update, release, read with message, session and agent.
         # The history. Completing it: savepoint, all at once, release (or savepoint,
-        # session, session, answer, events, reply, release); the next one.
-        with django_assert_num_queries(9 if connection.vendor == "postgresql" else 13):
+        # session, session, answer, events, reply, the next one, release).
+        with django_assert_num_queries(8 if connection.vendor == "postgresql" else 13):
             answer(reply)
 
 
@@ -279,7 +279,7 @@ class TestRequest:
         agent.save()
         reply = send(session, "Echo!")
 
-        with django_assert_num_queries(8 if connection.vendor == "postgresql" else 12):
+        with django_assert_num_queries(7 if connection.vendor == "postgresql" else 12):
             assert answer(reply).content == "Echo!"
 
 

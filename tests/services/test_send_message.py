@@ -228,8 +228,9 @@ class TestQueryCount:
             send(session)
 
     def test_http(self, session, django_assert_num_queries):
-        # Those; the agent on PostgreSQL; taking the reply: savepoint, update, release; the
-        # history; completing it: savepoint, all at once, release (or savepoint, session,
-        # session, answer, events, reply, release); the next reply.
-        with django_assert_num_queries(12 if IN_ONE else 19):
+        # Those, which take the reply on PostgreSQL, and the agent; otherwise taking it:
+        # savepoint, update, release. The history. Completing it: savepoint, all at once,
+        # release (or savepoint, session, session, answer, events, reply, the next one,
+        # release).
+        with django_assert_num_queries(8 if IN_ONE else 19):
             send(session, transport="http")
