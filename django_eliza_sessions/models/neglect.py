@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection
 
 # The earliest is the first entry of an index, whatever the planner believes there is. The
-# statuses are spelled out, because SQLite takes a partial index only where the statement
-# itself says the index's condition.
+# statuses, and what is never null, are spelled out: a partial index is taken only where
+# the statement itself says the index's condition.
 _WAITING = """
 SELECT (
     SELECT sweep_at FROM django_eliza_sessions_session
@@ -19,24 +19,25 @@ SELECT (
 ) <= %s,
 EXISTS (
     SELECT 1 FROM django_eliza_sessions_reply
-    WHERE status IN ('queued', 'running') AND created_at <= %s)
+    WHERE status IN ('queued', 'running') AND lease_until IS NOT NULL
+    AND created_at <= %s)
 """
 # Only asked where a reply is old enough, for to plan it takes longer than the other.
 _REPLY_WAITING = """
 SELECT EXISTS (
     SELECT 1 FROM django_eliza_sessions_reply waiting
-    WHERE waiting.status IN ('queued', 'running')
-    AND NOT EXISTS (
-        SELECT 1 FROM django_eliza_sessions_reply earlier
-        WHERE earlier.session_id = waiting.session_id
-        AND earlier.created_at < waiting.created_at
-        AND earlier.status IN ('queued', 'running'))
+    WHERE waiting.status IN ('queued', 'running') AND waiting.lease_until IS NOT NULL
     AND (
         waiting.status = 'running' AND waiting.lease_until <= %s
         OR waiting.status = 'queued' AND waiting.created_at <= %s
         AND NOT EXISTS (
             SELECT 1 FROM django_eliza_sessions_reply ended
-            WHERE ended.session_id = waiting.session_id AND ended.finished_at > %s)))
+            WHERE ended.session_id = waiting.session_id AND ended.finished_at > %s))
+    AND (
+        SELECT earlier.id FROM django_eliza_sessions_reply earlier
+        WHERE earlier.session_id = waiting.session_id
+        AND earlier.created_at < waiting.created_at
+        AND earlier.status IN ('queued', 'running') LIMIT 1) IS NULL)
 """
 
 

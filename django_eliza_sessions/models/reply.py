@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.ids import new_id
@@ -24,7 +24,9 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         earlier = Reply.objects.unfinished().filter(
             session=OuterRef("session"), created_at__lt=OuterRef("created_at")
         )
-        return self.unfinished().filter(~Exists(earlier))
+        # No ``Exists``, of which PostgreSQL makes a join with all the unfinished.
+        first = Subquery(earlier.values("pk")[:1])
+        return self.unfinished().alias(earlier=first).filter(earlier__isnull=True)
 
     def due(self, now: datetime) -> Self:
         """Those in turn that nobody holds any more, the oldest first."""
@@ -52,10 +54,10 @@ class Reply(models.Model):
     FENCE = ("status", "attempts")
     # For single rows (see ``rows``). The statuses are spelled out, because SQLite takes
     # a partial index only where the statement itself says the index's condition.
-    IN_TURN = """AND NOT EXISTS (
-        SELECT 1 FROM django_eliza_sessions_reply earlier
+    IN_TURN = """AND (
+        SELECT id FROM django_eliza_sessions_reply earlier
         WHERE earlier.session_id = t0.session_id AND earlier.created_at < t0.created_at
-        AND earlier.status IN ('queued', 'running'))"""
+        AND earlier.status IN ('queued', 'running') LIMIT 1) IS NULL"""
     FIRST_QUEUED = """AND status IN ('queued', 'running') AND status = 'queued'
         ORDER BY created_at LIMIT 1"""
 
@@ -100,24 +102,27 @@ class Reply(models.Model):
     class Meta:
         verbose_name = _("reply")
         verbose_name_plural = _("replies")
+        # PostgreSQL takes the unfinished for hardly any, until it counts them again, and so
+        # would rather go through all of them than look one up. What is not null anyway
+        # keeps each index for those who ask for just that.
         constraints = [
             models.UniqueConstraint(
                 fields=["session"],
-                condition=Q(status="running"),
+                condition=Q(status="running", session__isnull=False),
                 name="eliza_reply_one_running",
             )
         ]
         indexes = [
             models.Index(
                 fields=["lease_until"],
-                condition=Q(status__in=["queued", "running"]),
-                name="eliza_reply_due",
+                condition=Q(status__in=["queued", "running"], lease_until__isnull=False),
+                name="eliza_reply_lease",
             ),
             models.Index(fields=["session", "created_at"], name="eliza_reply_in_order"),
             models.Index(
                 fields=["session", "created_at"],
-                condition=Q(status__in=["queued", "running"]),
-                name="eliza_reply_unfinished",
+                condition=Q(status__in=["queued", "running"], session__isnull=False),
+                name="eliza_reply_of_session",
             ),
         ]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from django_eliza_sessions.models.event import Event
@@ -73,10 +73,12 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         unclaimed = Event.objects.unclaimed().filter(
             session=OuterRef("session_id"), sequence__lt=OuterRef("sequence")
         )
-        # A look-up per row, by its index. "No earlier one exists" would become a join,
+        # Look-ups per row, by an index. "No earlier one exists" would become a join,
         # which with statistics from before a rush is a slow one.
         first = unfinished.order_by("sequence").values("sequence")[:1]
-        return self.filter(~Exists(unclaimed), sequence=Subquery(first))
+        in_order = self.filter(sequence=Subquery(first))
+        earlier = Subquery(unclaimed.values("pk")[:1])
+        return in_order.alias(unclaimed=earlier).filter(unclaimed__isnull=True)
 
     def under_way(self, now: datetime) -> Self:
         """Those that somebody is sending."""

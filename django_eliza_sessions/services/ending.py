@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F, OuterRef, Subquery
 
 from django_eliza_sessions.exceptions import SessionNotFoundError
 from django_eliza_sessions.models import Event, Reply, Session
@@ -94,5 +94,7 @@ def expire_each(sessions: SessionQuerySet, now: datetime) -> int:
 def cancel_replies_of(sessions: SessionQuerySet, code: str) -> None:
     """Cancel the unfinished replies of locked sessions, few of which have any."""
     unfinished = Reply.objects.unfinished().filter(session=OuterRef("pk"))
-    for session in sessions.filter(Exists(unfinished)):
+    # No ``Exists``, of which PostgreSQL makes a join with all the unfinished.
+    any_of_it = Subquery(unfinished.values("pk")[:1])
+    for session in sessions.alias(unfinished=any_of_it).filter(unfinished__isnull=False):
         cancel_replies(session, code)

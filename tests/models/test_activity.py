@@ -3,6 +3,7 @@
 import uuid
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -47,6 +48,13 @@ def queue(session):
     reply = new_reply(said)
     update_session(session.pk, NOON, rows=[said, reply])
     return reply
+
+
+def end(reply, now=NOON):
+    ending = Change(reply, {"status": "complete"})
+    rows = [message(reply.session)]
+    fields = {"is_sign_of_life": False, "caller": SYSTEM, "ending": ending}
+    return update_session(reply.session_id, now, rows=rows, **fields)
 
 
 def values(session):
@@ -252,35 +260,29 @@ class TestEndingAReply:
     def reply(self, session):
         return queue(session)
 
-    def end(self, reply, now=NOON):
-        ending = Change(reply, {"status": "complete"})
-        rows = [message(reply.session)]
-        fields = {"is_sign_of_life": False, "caller": SYSTEM, "ending": ending}
-        return update_session(reply.session_id, now, rows=rows, **fields)
-
     def test_comes_with_the_answer_whatever_its_agent_does_with_messages(self, reply):
         Agent.objects.update(enabled=False, when_busy="reject")
 
-        assert self.end(reply).message_count == 2
+        assert end(reply).message_count == 2
         assert reply.status == Reply.objects.get().status == "complete"
 
     def test_comes_too_late(self, session, reply):
-        assert self.end(reply, session.expires_at) is None
+        assert end(reply, session.expires_at) is None
         assert reply.status == Reply.objects.get().status == "queued"
 
     @pytest.mark.django_db(transaction=True)
     def test_does_not_wait_for_it(self, reply):
         with ExitStack() as stack, transaction.atomic():
             Reply.objects.select_for_update().get()
-            ending = stack.enter_context(meanwhile(lambda: self.end(reply)))
+            ending = stack.enter_context(meanwhile(lambda: end(reply)))
             assert ending.result(20) is None
 
     def test_is_left_to_who_can_tell_the_next_one(self, session, reply):
         later = queue(session)
-        assert self.end(reply) is None
+        assert end(reply) is None
 
         Reply.objects.filter(pk=later.pk).update(status="cancelled")
-        assert self.end(reply) is not None
+        assert end(reply) is not None
 
 
 @pytest.mark.postgresql
@@ -306,7 +308,11 @@ class TestTakingAReply:
         assert self.take(session).message_count == 2
 
     @pytest.mark.django_db(transaction=True)
-    def test_is_left_to_who_came_since_it_began_to_look(self, session, monkeypatch):
+    @pytest.mark.parametrize("is_ending", [False, True])
+    def test_is_left_to_who_came_since_it_began_to_look(
+        self, session, monkeypatch, is_ending
+    ):
+        act = partial(end, queue(session)) if is_ending else partial(self.take, session)
         lock = activity._lock
         wait = "AND (SELECT pg_advisory_lock_shared(1) IS NOT NULL)"
         monkeypatch.setattr(activity, "_lock", lambda shape: f"{wait} {lock(shape)}")
@@ -314,18 +320,20 @@ class TestTakingAReply:
         with ExitStack() as stack:
             stack.callback(activity._statement.cache_clear)
             with advisory_lock(1):
-                taking = stack.enter_context(meanwhile(lambda: self.take(session)))
+                looking = stack.enter_context(meanwhile(act))
                 wait_until(somebody_waits, "the other to look")
                 queue(session)
-            assert taking.result(20) is None
+            assert looking.result(20) is None
 
 
 @contextmanager
 def advisory_lock(number):
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [number])
-        yield
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
 @pytest.mark.postgresql

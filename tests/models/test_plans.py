@@ -73,9 +73,7 @@ TO_BE_DONE = {
     "eliza_delivery_due",
     "eliza_delivery_in_order",
     "eliza_event_due",
-    "eliza_reply_due",
-    "eliza_reply_one_running",
-    "eliza_reply_unfinished",
+    "eliza_reply_lease",
     "eliza_session_due",
 }
 
@@ -315,6 +313,6 @@ def sqlite_reads_all(plan, sql):
             yield step
 
 
-STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b")
+STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 EXPLAIN = {"postgresql": "EXPLAIN (FORMAT JSON) ", "sqlite": "EXPLAIN QUERY PLAN "}
 READS_ALL = {"postgresql": postgresql_reads_all, "sqlite": sqlite_reads_all}

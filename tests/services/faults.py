@@ -17,3 +17,12 @@ def refuse_updates(execute: Any, sql: str, params: Any, many: bool, context: Any
     if "UPDATE" in sql:
         return execute("SELECT 1 / 0", (), many, context)
     return execute(sql, params, many, context)
+
+
+def refuse_to_read_agents(
+    execute: Any, sql: str, params: Any, many: bool, context: Any
+) -> Any:
+    """Fail as a lost connection does."""
+    if sql.startswith("SELECT") and "eliza_sessions_agent" in sql:
+        raise OperationalError("connection lost")
+    return execute(sql, params, many, context)
