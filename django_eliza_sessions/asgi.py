@@ -1,6 +1,5 @@
 """Keeps large bodies out under ASGI, where Django receives a body whole before any view."""
 
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -9,6 +8,7 @@ from django_eliza_sessions.api.urls import BASE
 from django_eliza_sessions.api.views.base import HEADERS
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import PayloadTooLargeError
+from django_eliza_sessions.wire import write_json
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -69,7 +69,7 @@ class _Request:
         error = PayloadTooLargeError(
             f"The body may have at most {self.limit} bytes.", maximum=self.limit
         )
-        body = json.dumps(error_body(error)).encode()
+        body = write_json(error_body(error))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

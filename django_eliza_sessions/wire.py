@@ -1,4 +1,4 @@
-"""How things are written on the wire: JSON, names, times and messages, at every door."""
+"""How things are written on the wire: JSON, names, times and messages."""
 
 import json
 import re
@@ -20,10 +20,14 @@ _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
 def write_json(value: object) -> bytes:
-    """Return JSON in UTF-8, without a space; UUIDs become texts.
+    """Return JSON in UTF-8, without a space.
+
+    Args:
+        value: Made of what JSON has, and UUIDs, which become texts. Numbers that are
+            none become ``null``.
 
     Raises:
-        TypeError: It is made of more than that and what JSON has.
+        TypeError: There is something in it that cannot be written.
     """
     return _ENCODER.encode(value)
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpResponse
+from django.utils.functional import Promise
 from rest_framework import exceptions as drf
 
 from django_eliza_sessions import exceptions as ours
@@ -28,7 +29,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
 
 def error_body(error: ours.SessionsError) -> dict[str, Any]:
     """Return an error as the contract shapes it."""
-    details = error.details
+    details = str(error.details)
     facts = {camel(name): _fact(value) for name, value in error.context.items()}
     if isinstance(error, ours.InvalidInputError):
         facts["field"] = camel(error.field)
@@ -46,6 +47,8 @@ def error_body(error: ours.SessionsError) -> dict[str, Any]:
 
 
 def _fact(value: object) -> object:
+    if isinstance(value, Promise):
+        return str(value)
     return timestamp(value) if isinstance(value, datetime) else value
 
 

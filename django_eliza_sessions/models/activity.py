@@ -16,6 +16,13 @@ from django.db import connection, models
 from django_eliza_sessions.models.agent import Agent
 from django_eliza_sessions.models.event import Event
 from django_eliza_sessions.models.message import Message
+from django_eliza_sessions.models.renewing import (
+    function,
+    is_renewable,
+    one,
+    renewal,
+    shifted,
+)
 from django_eliza_sessions.models.reply import Reply
 from django_eliza_sessions.models.session import Session
 from django_eliza_sessions.models.statements import (
@@ -54,8 +61,8 @@ def update_session(
             stands for what the session then has: its ``last_sequence`` counts all the
             events, and its ``last_message_at`` is the message's time, which is at least
             a millisecond after the last one's, so that a time is an exact place in the
-            history. A reply that somebody holds already is added only with a ``caller``,
-            and if none is unfinished.
+            history. A reply that is held already needs a ``caller``: it is added only
+            if no other one is unfinished.
         is_sign_of_life: Otherwise only add to it, and without a ``caller`` also to one
             that is over.
         by_hand: Renew it whatever its ``auto_renew`` says, or else do nothing.
@@ -131,7 +138,7 @@ class _Shape:
 def _statement(shape: _Shape) -> Statement:
     changes = dict(_counted(shape))
     if shape.is_sign_of_life:
-        changes |= _renewal(shape)
+        changes |= renewal(by_hand=shape.by_hand)
     return returning(
         Session,
         f"UPDATE {Session._meta.db_table} AS t0 "
@@ -142,40 +149,12 @@ def _statement(shape: _Shape) -> Statement:
 
 def _counted(shape: _Shape) -> Iterator[tuple[str, str]]:
     if shape.has_message:
-        later = _shifted("t0.last_message_at", "+", _one("millisecond"))
+        later = shifted("t0.last_message_at", "+", one("millisecond"))
         next_free = f"COALESCE({later}, %(now)s)"
         yield "message_count", "t0.message_count + 1"
-        yield "last_message_at", _function("greatest", "%(now)s", next_free)
+        yield "last_message_at", function("greatest", "%(now)s", next_free)
     if shape.events:
         yield "last_sequence", f"t0.last_sequence + {shape.events:d}"
-
-
-def _renewal(shape: _Shape) -> dict[str, str]:
-    anchor = _function("greatest", "t0.renewed_at", "%(now)s")
-    idle_deadline = _shifted(anchor, "+", _minutes("timeout_minutes"))
-    deadline = _function("least", idle_deadline, _hard_deadline())
-    warning = _shifted(deadline, "-", _minutes("warning_threshold_minutes"))
-    renews = _is_renewable()
-    if not shape.by_hand:
-        renews += " AND t0.auto_renew"
-
-    def renewed(name: str, value: str) -> str:
-        return f"CASE WHEN {renews} THEN {value} ELSE t0.{name} END"
-
-    # Where nothing is left to renew, it is a microsecond after the last renewal, which the
-    # wire does not show: both may come in one millisecond (``Session.was_just_renewed``).
-    past = f"t0.auto_renew AND t0.renewal_count > 0 AND NOT {_is_renewable()}"
-    after = _shifted("t0.renewed_at", "+", _one("microsecond"))
-    latest = f"CASE WHEN {past} THEN {after} ELSE t0.last_activity_at END"
-
-    return {
-        "last_activity_at": _function("greatest", "t0.last_activity_at", "%(now)s", latest),
-        "renewed_at": renewed("renewed_at", anchor),
-        "renewal_count": renewed("renewal_count", "t0.renewal_count + 1"),
-        "expires_at": renewed("expires_at", deadline),
-        "warns_at": renewed("warns_at", warning),
-        "sweep_at": renewed("sweep_at", _function("least", "t0.sweep_at", warning)),
-    }
 
 
 def _conditions(shape: _Shape) -> Iterator[str]:
@@ -187,7 +166,7 @@ def _conditions(shape: _Shape) -> Iterator[str]:
         yield "t0.closed_at IS NULL"
         yield "t0.expires_at > %(now)s"
     if shape.by_hand:
-        yield _is_renewable()
+        yield is_renewable()
     if shape.may_be_lost:
         # Until the transaction ends, which is this statement.
         yield "set_config('synchronous_commit', 'off', true) = 'off'"
@@ -210,9 +189,10 @@ def _nobody_waits(shape: _Shape) -> Iterator[str]:
     if not shape.if_free or not (shape.ends_reply or shape.takes_reply):
         return
     other = " AND id <> %(reply_id)s" if shape.ends_reply else ""
+    # As ``Reply.IN_TURN`` asks.
     yield (
-        f"NOT EXISTS (SELECT 1 FROM {Reply._meta.db_table} WHERE session_id = t0.id "
-        f"AND status IN ('queued', 'running'){other})"
+        f"(SELECT id FROM {Reply._meta.db_table} WHERE session_id = t0.id "
+        f"AND status IN ('queued', 'running'){other} LIMIT 1) IS NULL"
     )
     # A reply that came since this statement began to look was not seen. Its message was:
     # the row that is changed is read again once it is locked, and this subquery is not.
@@ -232,32 +212,3 @@ def _lock(shape: _Shape) -> str:
     if not connection.features.has_select_for_no_key_update:
         return ""
     return "FOR NO KEY UPDATE SKIP LOCKED" if shape.if_free else "FOR NO KEY UPDATE"
-
-
-def _is_renewable() -> str:
-    return f"t0.expires_at < {_hard_deadline()}"
-
-
-def _hard_deadline() -> str:
-    return _shifted("t0.created_at", "+", _minutes("max_duration_minutes"))
-
-
-def _function(name: str, *arguments: str) -> str:
-    if connection.vendor == "sqlite":
-        name = {"least": "MIN", "greatest": "MAX"}[name]
-    return f"{name}({', '.join(arguments)})"
-
-
-def _minutes(column: str) -> str:
-    return f"t0.{column} * {_one('minute')}"
-
-
-def _one(unit: str) -> str:
-    if connection.features.has_native_duration_field:
-        return f"interval '1 {unit}'"
-    # As Django keeps durations there.
-    return str({"minute": 60_000_000, "millisecond": 1000, "microsecond": 1}[unit])
-
-
-def _shifted(moment: str, sign: str, duration: str) -> str:
-    return connection.ops.combine_duration_expression(sign, [moment, f"({duration})"])

@@ -66,7 +66,9 @@ def await_openings() -> None:
                 cursor.execute(f"LOCK TABLE {Agent._meta.db_table} IN EXCLUSIVE MODE")
                 return
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+            # As psycopg 2 and 3 both have it.
+            diagnosis = getattr(error.__cause__, "diag", None)
+            if getattr(diagnosis, "sqlstate", "") != LOCK_NOT_AVAILABLE:
                 raise
         time.sleep(PAUSE)
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.db.models.expressions import Combinable, CombinedExpression
 
-from django_eliza_sessions.models.rows import insert_rows, mark_stored, update_row
+from django_eliza_sessions.models.rows import insert_rows, mark_stored, update_row_if
 from django_eliza_sessions.models.statements import (
     Statement,
     field_of,
@@ -30,6 +30,11 @@ class Change:
 
     row: models.Model
     values: Mapping[str, object]
+
+    def settle(self) -> None:
+        """Have the row hold what is stored of it."""
+        for name, value in self.values.items():
+            setattr(self.row, name, value)
 
 
 def change_and_insert(
@@ -52,21 +57,23 @@ def change_and_insert(
     """
     if not rows and also is None:
         return _first(change, params)
-    taken = [_sources(row) for row in rows]
+    taken = tuple(map(_sources, rows))
     if connection.vendor == "postgresql":
         found = _first(*_at_once(change, params, rows, taken, also))
         if found is not None:
-            _settle(rows, taken, found, also)
+            _settle(rows, taken, found)
             mark_stored(rows)
+            if also is not None:
+                also.settle()
         return found
     with transaction.atomic(savepoint=False):
         found = _first(change, params)
         if found is not None:
-            _settle(rows, taken, found, also)
+            _settle(rows, taken, found)
             for _model, alike in groupby(rows, type):
                 insert_rows(list(alike))
             if also is not None:
-                update_row(also.row, *also.values)
+                update_row_if(also.row, {}, also.values)
     return found
 
 
@@ -117,16 +124,12 @@ def _settle(
     rows: Sequence[models.Model],
     taken: Sequence[Sources],
     found: models.Model,
-    also: Change | None,
 ) -> None:
     """Have the rows hold what is stored of them."""
     for row, sources in zip(rows, taken, strict=True):
         for field, source in zip(inserted_fields(type(row)), sources, strict=True):
             if source is not None:
                 setattr(row, field.attname, source.read(found))
-    if also is not None:
-        for name, value in also.values.items():
-            setattr(also.row, name, value)
 
 
 def _at_once(

@@ -26,6 +26,8 @@ from django_eliza_sessions.services.holding import add_chunk, keep_reply
 TICK = 0.25
 #: Seconds of speech that go into one chunk.
 BATCH = 0.05
+#: How many tokens can be stored.
+TOKENS = range(2**31)
 
 
 class BackendError(Exception):
@@ -191,4 +193,7 @@ def _history(reply: Reply, limit: int) -> list[Message]:
 def _checked(answer: AgentReply) -> AgentReply:
     for text in (answer.text, answer.thought or "", *answer.actions):
         check_text(text, "answer", InvalidContentError)
+    for count in (answer.input_tokens, answer.output_tokens):
+        if count is not None and (not isinstance(count, int) or count not in TOKENS):
+            raise BackendError(f"Tokens must be whole numbers in {TOKENS}, got {count!r}.")
     return answer

@@ -4,7 +4,7 @@ A reply is a durable job done by whoever holds its lease (see ``holding``). Here
 the others do: ask for it, look at it, cancel it, and find a new holder for it.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -28,21 +28,22 @@ CANCELLED = "REPLY_CANCELLED"
 INTERRUPTED = "REPLY_INTERRUPTED"
 
 
-def new_reply(message: Message, *, is_ours: bool) -> Reply:
+def new_reply(message: Message, now: datetime, *, is_ours: bool) -> Reply:
     """Return the job of answering a message, to be stored together with it.
 
     Args:
         message: Unsaved.
-        is_ours: Whether it is taken at once, and not left to whom it is dispatched to.
+        now: The present.
+        is_ours: Whether the sender takes it at once.
     """
     reply = Reply(
         session_id=message.session_id,
         message=message,
         created_at=message.created_at,
-        lease_until=clock.now() + DISPATCH_GRACE,
+        lease_until=now + DISPATCH_GRACE,
     )
     if is_ours:
-        for name, value in taken_by_us(reply, clock.now()).items():
+        for name, value in taken_by_us(reply, now).items():
             setattr(reply, name, value)
     return reply
 

@@ -161,7 +161,7 @@ def _store(
     event = new_event(draft.session_id, kind, now, message_id=message.pk)
     # Who waits for it answers it, and at once where there is nothing to wait for.
     is_ours = caller is not None and draft.transport == Transport.HTTP
-    reply = replies.new_reply(message, is_ours=is_ours)
+    reply = replies.new_reply(message, now, is_ours=is_ours)
     rows: list[Message | Event | Reply] = [message, event, reply]
     session = add_to_session(
         draft.session_id, now, rows, is_sign_of_life=True, caller=caller

@@ -70,7 +70,7 @@ def next_event(
     *,
     deadline: datetime | None = None,
 ) -> Event:
-    """Return a locked session's next event, numbered and unsaved; due to be relayed."""
+    """Return a locked or new session's next event, numbered and unsaved; to be relayed."""
     session.last_sequence += 1
     return Event(
         session=session,

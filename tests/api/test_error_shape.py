@@ -7,10 +7,12 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.http import Http404
 from django.test import Client
+from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions as drf
 from rest_framework.authentication import BaseAuthentication
 
 from django_eliza_sessions.api.views.sessions import SessionViewSet
+from django_eliza_sessions.exceptions import PermissionDeniedError
 from tests.api.shapes import error_of
 from tests.conftest import Api
 
@@ -57,6 +59,12 @@ def test_is_the_same_for_errors_of_others(api_raising, error, status, kind, code
     response = api_raising(error).get("")
     assert error_of(response, status, kind)["code"] == code
     assert b"secret" not in response.content
+
+
+def test_a_project_may_raise_ours_in_its_languages(api_raising):
+    error = PermissionDeniedError(_("No."), reason=_("Yes"))
+    body = error_of(api_raising(error).get(""), 403, "PermissionDeniedError")
+    assert (body["details"], body["context"]) == ("No.", {"reason": "Yes"})
 
 
 def test_a_throttled_caller_learns_how_long_to_wait(api_raising):

@@ -98,6 +98,9 @@ class TestJSON:
             b'{"a":"b","c":[1,"queued"]}'
         )
 
+    def test_has_null_for_what_is_no_number(self):
+        assert write_json([float("nan"), float("-inf")]) == b"[null,null]"
+
     def test_refuses_the_rest(self):
         with pytest.raises(TypeError, match="object"):
             write_json({"a": object()})

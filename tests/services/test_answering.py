@@ -354,6 +354,12 @@ class TestFailing:
 
         self.fail(session, caplog)
 
+    @pytest.mark.parametrize("count", ["many", -1, 2**31, float("nan")])
+    def test_count_of_tokens_that_cannot_be_stored(self, session, caplog, prompter, count):
+        PromptedBackend.lines.put(AgentReply(text="Hello", input_tokens=count))
+
+        assert "Tokens must be whole" in self.fail(session, caplog).error
+
     def test_alias_that_is_not_configured(self, session, agent, caplog):
         agent.backend = "gone"
         agent.save()

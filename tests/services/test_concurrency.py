@@ -100,6 +100,19 @@ def test_one_reply_per_session_at_a_time_in_order(session, configure, attempt):
     assert {reply.attempts for reply in Reply.objects.all()} == {1}
 
 
+def test_senders_that_wait_are_answered_in_order(session):
+    sent = together([job(send_message, session, content="?", transport="http")] * 8)
+
+    assert sorted(each.answer.pk for each in sent) == sorted(
+        reply.answer_id for reply in Reply.objects.all()
+    )
+    answers = Message.objects.filter(is_agent=True).order_by("created_at")
+    assert list(answers.values_list("pk", flat=True)) == [
+        reply.answer_id for reply in Reply.objects.order_by("created_at")
+    ]
+    assert {reply.attempts for reply in Reply.objects.all()} == {1}
+
+
 def test_one_reply_is_answered_once(session):
     job(send_message, session, content="Hello")()
     reply = Reply.objects.get()

@@ -14,10 +14,12 @@ from django_eliza_sessions.exceptions import (
 )
 from django_eliza_sessions.models import Message, Reply, Session
 from django_eliza_sessions.principals import SYSTEM
+from django_eliza_sessions.services.answering import answer_reply
 from django_eliza_sessions.services.messages import send_message
+from django_eliza_sessions.services.replies import recover_replies
 from django_eliza_sessions.services.storing import Transport
 from tests.conftest import NOON, minutes
-from tests.services.faults import refuse_inserts
+from tests.services.faults import refuse_inserts, refuse_to_read_agents
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("handed_out")]
 IMAGE = {"type": "image", "url": "https://example.com/cat.png"}
@@ -152,6 +154,23 @@ def test_database_that_refuses(session):
 
     session.refresh_from_db()
     assert session.message_count == 0
+
+
+@pytest.mark.postgresql  # Elsewhere it is not taken as it is stored.
+def test_message_whose_sender_fails_is_answered_by_somebody_else(
+    session, clock, handed_out, caplog
+):
+    with connection.execute_wrapper(refuse_to_read_agents):
+        sent = send(session, transport="http")
+    assert sent.is_still_answered
+    reply = Reply.objects.get()
+    assert (reply.status, reply.attempts) == ("running", 1)
+    assert reply.lease_until > NOON + timedelta(seconds=10)
+
+    clock.shift(minutes(1))
+    assert recover_replies() == 1
+    assert handed_out == [reply.pk]
+    assert answer_reply(reply_id=reply.pk) is not None
 
 
 class TestTransport:

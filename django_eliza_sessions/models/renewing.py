@@ -1,0 +1,72 @@
+"""The rules of renewal (contract, "Lifetime") in SQL; the session's row is ``t0``.
+
+Tests hold them to the arithmetic of ``timeouts.py``, on both databases.
+"""
+
+from django.db import connection
+
+
+def renewal(*, by_hand: bool) -> dict[str, str]:
+    """Return what a sign of life makes of a session's fields, by their names.
+
+    Args:
+        by_hand: Whether it is renewed whatever its ``auto_renew`` says.
+    """
+    anchor = function("greatest", "t0.renewed_at", "%(now)s")
+    idle_deadline = shifted(anchor, "+", _minutes("timeout_minutes"))
+    deadline = function("least", idle_deadline, _hard_deadline())
+    warning = shifted(deadline, "-", _minutes("warning_threshold_minutes"))
+    renews = is_renewable()
+    if not by_hand:
+        renews += " AND t0.auto_renew"
+
+    def renewed(name: str, value: str) -> str:
+        return f"CASE WHEN {renews} THEN {value} ELSE t0.{name} END"
+
+    # Where nothing is left to renew, it is a microsecond after the last renewal, which the
+    # wire does not show: both may come in one millisecond (``Session.was_just_renewed``).
+    past = f"t0.auto_renew AND t0.renewal_count > 0 AND NOT {is_renewable()}"
+    after = shifted("t0.renewed_at", "+", one("microsecond"))
+    latest = f"CASE WHEN {past} THEN {after} ELSE t0.last_activity_at END"
+
+    return {
+        "last_activity_at": function("greatest", "t0.last_activity_at", "%(now)s", latest),
+        "renewed_at": renewed("renewed_at", anchor),
+        "renewal_count": renewed("renewal_count", "t0.renewal_count + 1"),
+        "expires_at": renewed("expires_at", deadline),
+        "warns_at": renewed("warns_at", warning),
+        "sweep_at": renewed("sweep_at", function("least", "t0.sweep_at", warning)),
+    }
+
+
+def is_renewable() -> str:
+    """Return whether a session can be renewed: it does not last as long as it may."""
+    return f"t0.expires_at < {_hard_deadline()}"
+
+
+def _hard_deadline() -> str:
+    return shifted("t0.created_at", "+", _minutes("max_duration_minutes"))
+
+
+def function(name: str, *arguments: str) -> str:
+    """Return a call of a function, by its name in PostgreSQL."""
+    if connection.vendor == "sqlite":
+        name = {"least": "MIN", "greatest": "MAX"}[name]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _minutes(column: str) -> str:
+    return f"t0.{column} * {one('minute')}"
+
+
+def one(unit: str) -> str:
+    """Return a duration: a ``minute``, a ``millisecond`` or a ``microsecond``."""
+    if connection.features.has_native_duration_field:
+        return f"interval '1 {unit}'"
+    # As Django keeps durations there.
+    return str({"minute": 60_000_000, "millisecond": 1000, "microsecond": 1}[unit])
+
+
+def shifted(moment: str, sign: str, duration: str) -> str:
+    """Return a time later (``+``) or earlier (``-``) by a duration."""
+    return connection.ops.combine_duration_expression(sign, [moment, f"({duration})"])
