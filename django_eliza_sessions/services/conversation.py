@@ -26,8 +26,8 @@ from django_eliza_sessions.services.holding import add_chunk, keep_reply
 TICK = 0.25
 #: Seconds of speech that go into one chunk.
 BATCH = 0.05
-#: How many tokens can be stored.
-TOKENS = range(2**31)
+#: As large a number as can be stored.
+MAX_TOKENS = 2**31 - 1
 
 
 class BackendError(Exception):
@@ -194,6 +194,8 @@ def _checked(answer: AgentReply) -> AgentReply:
     for text in (answer.text, answer.thought or "", *answer.actions):
         check_text(text, "answer", InvalidContentError)
     for count in (answer.input_tokens, answer.output_tokens):
-        if count is not None and (not isinstance(count, int) or count not in TOKENS):
-            raise BackendError(f"Tokens must be whole numbers in {TOKENS}, got {count!r}.")
+        if count is not None and not (isinstance(count, int) and 0 <= count <= MAX_TOKENS):
+            raise BackendError(
+                f"Tokens must be whole numbers from 0 to {MAX_TOKENS}, got {count!r}."
+            )
     return answer

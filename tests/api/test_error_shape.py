@@ -62,9 +62,10 @@ def test_is_the_same_for_errors_of_others(api_raising, error, status, kind, code
 
 
 def test_a_project_may_raise_ours_in_its_languages(api_raising):
-    error = PermissionDeniedError(_("No."), reason=_("Yes"))
+    # In words that nobody has translated, whatever the language is.
+    error = PermissionDeniedError(_("Not so."), reason=_("Because."))
     body = error_of(api_raising(error).get(""), 403, "PermissionDeniedError")
-    assert (body["details"], body["context"]) == ("No.", {"reason": "Yes"})
+    assert (body["details"], body["context"]) == ("Not so.", {"reason": "Because."})
 
 
 def test_a_throttled_caller_learns_how_long_to_wait(api_raising):
