@@ -150,10 +150,9 @@ function onClick(button, action) {
 onClick(view.start, () => (localStorage.getItem(SESSION) ? resume() : startNew()));
 onClick(view.new, startNew);
 
-onClick(view.end, async () => {
-  const { session } = current;
-  if (await view.confirmEnd()) await session.end();
-});
+view.end.addEventListener("click", () => view.confirm.showModal());
+// It may have ended by itself while the question was open.
+onClick(view.endIt, async () => current?.session.end());
 
 onClick(view.renew, async () => {
   await current.session.renew();

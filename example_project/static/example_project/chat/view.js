@@ -107,16 +107,6 @@ export class View {
     this.text.focus();
   }
 
-  /** @returns {Promise<boolean>} Whether to end the session. */
-  confirmEnd() {
-    this.confirm.returnValue = "keep";
-    this.confirm.showModal();
-    return new Promise((resolve) => {
-      const decide = () => resolve(this.confirm.returnValue === "end");
-      this.confirm.addEventListener("close", decide, { once: true });
-    });
-  }
-
   #measure() {
     const length = [...this.text.value].length;
     const isTooLong = length > LONGEST;
