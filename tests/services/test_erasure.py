@@ -315,37 +315,23 @@ def test_takes_an_administrator_over_all_agents(principal, service):
 @pytest.mark.django_db(transaction=True)
 class TestMeanwhile:
     @pytest.mark.postgresql
-    def test_waits_for_a_session_that_is_being_created(self, person, agent):
+    def test_waits_for_a_session_that_is_being_created_and_holds_up_no_other(
+        self, person, agent
+    ):
+        create = partial(create_session, principal=SYSTEM, agent_id=agent.pk)
         with ExitStack() as stack:
             with transaction.atomic():
-                create_session(principal=SYSTEM, agent_id=agent.pk, user_id=person.user_id)
-                future = stack.enter_context(
+                create(user_id=person.user_id)
+                erasing = stack.enter_context(
                     meanwhile(lambda: erase_user(principal=SYSTEM, user_id=person.user_id))
                 )
                 wait_until(somebody_waits, "the erasure to wait")
-                assert not future.done()
-            future.result()
-        assert not Session.objects.exists()
+                with meanwhile(lambda: create(user_id=uuid.uuid4())) as creating:
+                    other = creating.result(20)
+                assert not erasing.done()
+            erasing.result()
+        assert Session.objects.get() == other
         assert found_in_tables([str(person.user_id)]) == set()
-
-    @pytest.mark.postgresql
-    def test_lets_others_create_sessions_while_it_waits(self, person, agent):
-        with ExitStack() as stack:
-            with transaction.atomic():
-                create_session(principal=SYSTEM, agent_id=agent.pk, user_id=person.user_id)
-                waiting = stack.enter_context(
-                    meanwhile(lambda: erase_user(principal=SYSTEM, user_id=person.user_id))
-                )
-                wait_until(somebody_waits, "the erasure to wait")
-                with meanwhile(
-                    lambda: create_session(
-                        principal=SYSTEM, agent_id=agent.pk, user_id=uuid.uuid4()
-                    )
-                ) as creation:
-                    creation.result(20)
-                assert not waiting.done()
-            waiting.result()
-        assert Session.objects.count() == 1
 
     @pytest.mark.postgresql
     def test_is_seen_by_whoever_began_to_create_a_session_before_it(self, person, agent):
