@@ -17,7 +17,7 @@ run: $(VENV)/.run ## Serve the example project until Ctrl-C
 	@$(PY) -m example_project.serve
 
 test: $(VENV)/.dev ## Run the tests; the summary names what was skipped, and why
-	@$(PY) -m pytest -n auto
+	@$(PY) -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev ## Check style, types, imports and migrations
 	@$(PY) -m ruff check .
