@@ -61,8 +61,12 @@ def main() -> None:
         facts = report.facts(database.describe(), [*ours, *chain(*measured.values())])
     for name in runtimes:
         title = f"Beside the released ElizaOS server 1.7.2 on {name}"
-        table = report.ratios_table(name, ours, measured.get(name, []))
-        report.publish(title, f"{facts}{trouble}\n{table}")
+        theirs = measured.get(name, [])
+        tables = (
+            report.ratios_table(name, ours, theirs),
+            report.reach_table(name, ours, theirs),
+        )
+        report.publish(title, "\n".join([f"{facts}{trouble}", *tables]))
 
 
 def _ours(database: PostgreSQL, options: argparse.Namespace) -> list[Figures]:
@@ -103,7 +107,8 @@ def _theirs(
                 ids = released.make_sessions(port, database.url, count, messages)
                 file.write_text("\n".join(ids))
             for operation in operations(released.AGENT_ID):
-                if silent != (operation.name == "message accepted"):
+                of_deaf = operation.name == "message accepted"
+                if operation.is_bare or silent != of_deaf:
                     continue
                 file = long_ones if operation.is_long else some
                 if operation.needs_worker:

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from benchmarks.site import BASE
 
+#: Below what the middlewares take for the API, too.
+BARE = f"{BASE}-bare"
+#: What a request costs that does nothing, and one that reads a row and does not use it.
+EMPTY, SELECT = "an empty view", "an empty view, one SELECT"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
@@ -16,6 +21,7 @@ class Operation:
         is_long: Whether the sessions are those with a long history.
         part: Of the production recipe, which it is for.
         needs_worker: Whether it is done only when a worker has done its part.
+        is_bare: Whether it has nothing of this package: see ``benchmarks/urls.py``.
     """
 
     name: str
@@ -25,6 +31,7 @@ class Operation:
     is_long: bool = False
     part: str = "web"
     needs_worker: bool = False
+    is_bare: bool = False
 
 
 def operations(agent_id: str) -> list[Operation]:
@@ -33,6 +40,8 @@ def operations(agent_id: str) -> list[Operation]:
     one, messages = BASE + "/{session}", BASE + "/{session}/messages"
     history = messages + "?limit=50"
     return [
+        Operation(name=EMPTY, method="GET", path=f"{BARE}/empty", is_bare=True),
+        Operation(name=SELECT, method="GET", path=f"{BARE}/{{session}}", is_bare=True),
         Operation(name="health", method="GET", path=f"{BASE}/health"),
         Operation(name="list page", method="GET", path=f"{BASE}?limit=100"),
         Operation(name="get session", method="GET", path=one),

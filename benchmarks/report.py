@@ -11,6 +11,7 @@ from benchmarks import peer
 from benchmarks.cpu import calibrate
 from benchmarks.driving import DRIVER
 from benchmarks.measuring import Figures
+from benchmarks.operations import SELECT
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADER = """# Results
@@ -118,6 +119,34 @@ def ratios_table(runtime: str, ours: list[Figures], theirs: list[Figures]) -> st
     head = ["Operation", "ours per second", f"{runtime} per second", "ours over theirs"]
     head += ["wanted", "ours µs", f"{runtime} µs", "theirs over ours"]
     return table([*head, "µs as recorded", "recorded over ours"], rows)
+
+
+def reach_table(runtime: str, ours: list[Figures], theirs: list[Figures]) -> str:
+    """Return how little CPU would do for what is wanted, and what is the least.
+
+    The machine is busy all the time, so a rate rises as the CPU per request falls. The
+    least is what an empty view costs that reads one row, and what our statements cost
+    PostgreSQL: with everything of ours in Python for nothing.
+    """
+    others = {each.operation: each for each in theirs}
+    [empty] = [each.server for each in ours if each.operation == SELECT]
+    rows = []
+    for each in ours:
+        if each.operation in others and each.operation in peer.WANTED:
+            wanted = peer.WANTED[each.operation][runtime]
+            reached = each.rate / others[each.operation].rate
+            rows.append(
+                [
+                    each.operation,
+                    number(wanted),
+                    f"{reached:.2f}",
+                    number(_cpu(each)),
+                    number(_cpu(each) * reached / wanted),
+                    number(empty + (each.database or 0)),
+                ]
+            )
+    head = ["Operation", "wanted", "reached", "µs", "µs that would do", "µs at least"]
+    return table(head, rows) if rows else ""
 
 
 def _sum(server: float, database: float | None) -> str:

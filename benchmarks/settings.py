@@ -8,6 +8,7 @@ from example_project.settings import DATABASES
 DEBUG = False
 SECRET_KEY = "only-for-benchmarks"
 ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "benchmarks.urls"
 LOGGING = {"version": 1, "disable_existing_loggers": False}
 ELIZA_SESSIONS = {
     "ACCESS": os.environ.get("BENCH_ACCESS", "open"),
