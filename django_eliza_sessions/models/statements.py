@@ -1,5 +1,6 @@
 """The statements of ``rows``, each made once; columns and tables are those of models."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +25,23 @@ def quote(name: str | None) -> str:
     """Return the name of a column or table as SQL has it."""
     assert name is not None  # noqa: S101 - every field of ours has a column
     return connection.ops.quote_name(name)
+
+
+def among(column: str, name: str) -> str:
+    """Return that a column holds one of many values, which are the named parameter."""
+    if connection.vendor == "postgresql":
+        return f"{column} = ANY(%({name})s)"
+    return f"{column} IN (SELECT value FROM json_each(%({name})s))"
+
+
+def many(model: type[models.Model], keys: Iterable[object]) -> Any:
+    """Return keys of a model's rows as the one parameter that ``among`` takes.
+
+    So it is one statement for any number of them, which is made and planned once.
+    """
+    own, field = own_connection(), field_of(model, model._meta.pk.name)
+    values = [field.get_db_prep_save(key, own) for key in keys]
+    return values if own.vendor == "postgresql" else json.dumps(values)
 
 
 @cache

@@ -1,10 +1,10 @@
-"""A change of one row, or a new one, and what follows from it in other rows, at once.
+"""A change of a row, or of many alike, and what follows from it in other rows, at once.
 
 PostgreSQL takes all of it as one statement, which is a transaction of its own and costs
 one round trip; elsewhere it is one statement after another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
@@ -16,9 +16,11 @@ from django.db.models.expressions import Combinable, CombinedExpression
 from django_eliza_sessions.models.rows import insert_rows, mark_stored, update_row_if
 from django_eliza_sessions.models.statements import (
     Statement,
+    among,
     field_of,
     insert_from_sql,
     inserted_fields,
+    many,
     own_connection,
     quote,
 )
@@ -75,6 +77,35 @@ def change_and_insert(
             if also is not None:
                 update_row_if(also.row, {}, also.values)
     return found
+
+
+def change_and_insert_each(
+    change: Statement, params: Mapping[str, Any], rows: Sequence[models.Model]
+) -> int:
+    """Change rows, and for each of them store new ones; return how many were changed.
+
+    Args:
+        change: Changes rows of one model, and returns them.
+        params: What its placeholders stand for, by name.
+        rows: Patterns, as ``change_and_insert`` takes rows: each is stored once for every
+            row that was changed.
+    """
+    taken = tuple(map(_sources, rows))
+    news = tuple(zip(map(type, rows), taken, strict=True))
+    values = {**params, **_values(rows, taken)}
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(_sql(change.sql, news, None, found="count(*)"), values)
+            [count] = cursor.fetchone()
+            return int(count)
+    model = change.parts[0].model
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        changed = [row.pk for row in change.fetch(params)]
+        values["changed"] = many(model, changed)
+        source = f"{quote(model._meta.db_table)} WHERE {among('id', 'changed')}"
+        for insert in _inserts(news, source) if changed else ():
+            cursor.execute(insert, values)
+    return len(changed)
 
 
 def _first(statement: Statement, params: Mapping[str, Any]) -> Any:
@@ -141,12 +172,7 @@ def _at_once(
 ) -> tuple[Statement, Mapping[str, Any]]:
     """Return all of it as one statement, with its parameters."""
     own = own_connection()
-    values = dict(params)
-    for number, (row, sources) in enumerate(zip(rows, taken, strict=True)):
-        for field, source in zip(inserted_fields(type(row)), sources, strict=True):
-            if source is None:
-                value = field.get_db_prep_save(getattr(row, field.attname), own)
-                values[f"{number}_{field.attname}"] = value
+    values = {**params, **_values(rows, taken)}
     news = tuple(zip(map(type, rows), taken, strict=True))
     other: Also | None = None
     if also is not None:
@@ -156,19 +182,36 @@ def _at_once(
     return replace(change, sql=_sql(change.sql, news, other)), values
 
 
-@cache
-def _sql(change: str, news: tuple[New, ...], also: Also | None) -> str:
-    parts = [f"changed AS ({change})"]
+def _values(rows: Sequence[models.Model], taken: Sequence[Sources]) -> dict[str, Any]:
+    """Return the parameters that ``_inserts`` has, by name."""
+    own = own_connection()
+    values = {}
+    for number, (row, sources) in enumerate(zip(rows, taken, strict=True)):
+        for field, source in zip(inserted_fields(type(row)), sources, strict=True):
+            if source is None:
+                value = field.get_db_prep_save(getattr(row, field.attname), own)
+                values[f"{number}_{field.attname}"] = value
+    return values
+
+
+def _inserts(news: Sequence[New], source: str) -> Iterator[str]:
+    """Return what stores each of the new rows for each that the source has."""
     for number, (model, sources) in enumerate(news):
         values = (
-            f"%({number}_{field.attname})s" if source is None else source.sql()
-            for field, source in zip(inserted_fields(model), sources, strict=True)
+            f"%({number}_{field.attname})s" if taken is None else taken.sql()
+            for field, taken in zip(inserted_fields(model), sources, strict=True)
         )
-        select = f"SELECT {', '.join(values)} FROM changed"
-        parts.append(f"new_{number} AS ({insert_from_sql(model, select)})")
+        yield insert_from_sql(model, f"SELECT {', '.join(values)} FROM {source}")
+
+
+@cache
+def _sql(change: str, news: tuple[New, ...], also: Also | None, *, found: str = "*") -> str:
+    parts = [f"changed AS ({change})"]
+    for number, insert in enumerate(_inserts(news, "changed")):
+        parts.append(f"new_{number} AS ({insert})")
     if also is not None:
         model, names = also
         values = (f"{quote(field_of(model, n).column)} = %(also_{n})s" for n in names)
         update = f"UPDATE {quote(model._meta.db_table)} t1 SET {', '.join(values)}"
         parts.append(f"also AS ({update} FROM changed WHERE t1.id = %(also_id)s)")
-    return f"WITH {', '.join(parts)} SELECT * FROM changed"
+    return f"WITH {', '.join(parts)} SELECT {found} FROM changed"

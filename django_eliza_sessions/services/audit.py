@@ -5,14 +5,14 @@ it. The one exception is a session's end by the clock, so that its records are c
 """
 
 from collections.abc import Iterable
+from typing import cast
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from django_eliza_sessions.models import AuditRecord, Session
-from django_eliza_sessions.models.rows import insert_for_each, insert_rows
-from django_eliza_sessions.models.session import SessionQuerySet
+from django_eliza_sessions.models.rows import insert_rows
 from django_eliza_sessions.origin import current_origin
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock
@@ -25,7 +25,7 @@ BATCH = 200
 def new_record(
     action: Action,
     *,
-    session_id: UUID | None = None,
+    session_id: UUID | F | None = None,
     actor: str | None = None,
     **details: object,
 ) -> AuditRecord:
@@ -33,7 +33,7 @@ def new_record(
 
     Args:
         action: What.
-        session_id: To which session, if it is about one.
+        session_id: To which session, if it is about one; ``F`` for each of many.
         actor: The principal's id; else whoever the door says is there.
         details: Whatever else tells what was done, ready for JSON; never content.
     """
@@ -43,7 +43,7 @@ def new_record(
         actor=actor or origin.actor,
         door=origin.door,
         action=action,
-        session_id=session_id,
+        session_id=cast("UUID | None", session_id),
         request_id=origin.request_id,
         details=details,
     )
@@ -77,22 +77,6 @@ def record_each(
         each.at = now
     for start in range(0, len(records), BATCH):
         insert_rows(records[start : start + BATCH])
-
-
-def record_of_each(action: Action, sessions: SessionQuerySet, *, actor: str | None) -> None:
-    """Record the same of many sessions, in one statement."""
-    origin = current_origin()
-    insert_for_each(
-        sessions,
-        AuditRecord,
-        at=clock.now(),
-        actor=actor or origin.actor,
-        door=origin.door,
-        action=action.value,
-        session_id=F("pk"),
-        request_id=origin.request_id,
-        details={},
-    )
 
 
 def record_reading(caller: Principal, session: Session) -> None:

@@ -1,20 +1,25 @@
 """Ending sessions: one that nobody wants any more, or many, in batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F
 
 from django_eliza_sessions.exceptions import SessionNotFoundError
-from django_eliza_sessions.models import Event, Reply, Session
+from django_eliza_sessions.models import AuditRecord, Event, Session
+from django_eliza_sessions.models.closing import close_sessions, find_unanswered
 from django_eliza_sessions.models.rows import update_row
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.services import clock, transitions
-from django_eliza_sessions.services.audit import Action, record_of_each
+from django_eliza_sessions.services.audit import Action, new_record
 from django_eliza_sessions.services.finishing import cancel_replies
-from django_eliza_sessions.services.outbox import record_event_of_each, record_events
+from django_eliza_sessions.services.outbox import (
+    event_of_each,
+    record_events,
+    relay_after_commit,
+)
 
 #: Rows per transaction, so that no request waits long for a row that is ended.
 BATCH = 200
@@ -63,38 +68,39 @@ def _end_batch(wanted: SessionQuerySet, last: UUID | None, actor: str | None) ->
     ids = list(locked.values_list("pk", flat=True)[:BATCH])
     if not ids:
         return []
-    sessions, now = Session.objects.filter(pk__in=ids), clock.now()
-    cancel_replies_of(sessions, SessionNotFoundError.code)
-    expire_each(sessions.open().filter(expires_at__lte=now), now)
-    record_event_of_each(sessions, Event.Kind.ENDED, now)
-    sessions.update(
-        sweep_at=None,
-        closed_at=now,
-        close_reason=Session.CloseReason.ENDED,
-        last_sequence=F("last_sequence") + 1,
-    )
-    record_of_each(Action.SESSION_ENDED, sessions, actor=actor)
+    now = clock.now()
+    cancel_replies_of(ids, SessionNotFoundError.code)
+    expire_each(ids, now)
+    record = new_record(Action.SESSION_ENDED, session_id=F("id"), actor=actor)
+    event = event_of_each(Event.Kind.ENDED, now)
+    close_sessions(ids, now, Session.CloseReason.ENDED, [event, record])
+    relay_after_commit()
     return ids
 
 
-def expire_each(sessions: SessionQuerySet, now: datetime) -> int:
-    """Close locked sessions as ``transitions.expire`` does; return how many."""
-    deadline = F("expires_at")
-    count = record_event_of_each(sessions, Event.Kind.EXPIRED, now, deadline=deadline)
-    if count:
-        sessions.update(
-            sweep_at=None,
-            closed_at=deadline,
-            close_reason=Session.CloseReason.EXPIRED,
-            last_sequence=F("last_sequence") + 1,
-        )
+def expire_each(
+    session_ids: Sequence[UUID], now: datetime, records: Sequence[AuditRecord] = ()
+) -> int:
+    """Close those of locked sessions that are open and past their deadline.
+
+    As ``transitions.expire`` does.
+
+    Args:
+        session_ids: Which.
+        now: The present.
+        records: What to record of each of them.
+
+    Returns:
+        How many were closed.
+    """
+    event = event_of_each(Event.Kind.EXPIRED, now, deadline=F("expires_at"))
+    expired = Session.CloseReason.EXPIRED
+    if count := close_sessions(session_ids, now, expired, [event, *records]):
+        relay_after_commit()
     return count
 
 
-def cancel_replies_of(sessions: SessionQuerySet, code: str) -> None:
+def cancel_replies_of(session_ids: Sequence[UUID], code: str) -> None:
     """Cancel the unfinished replies of locked sessions, few of which have any."""
-    unfinished = Reply.objects.unfinished().filter(session=OuterRef("pk"))
-    # No ``Exists``, of which PostgreSQL makes a join with all the unfinished.
-    any_of_it = Subquery(unfinished.values("pk")[:1])
-    for session in sessions.alias(unfinished=any_of_it).filter(unfinished__isnull=False):
+    for session in find_unanswered(session_ids):
         cancel_replies(session, code)

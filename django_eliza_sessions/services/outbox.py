@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import cast
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -43,6 +45,24 @@ def record_events(events: Sequence[Event]) -> None:
 def relay_after_commit() -> None:
     """Have events relayed once the change that they tell of is certain."""
     transaction.on_commit(partial(dispatch_job, "relay_events"))
+
+
+def event_of_each(kind: Event.Kind, now: datetime, *, deadline: F | None = None) -> Event:
+    """Return what is stored as the next event of each of many sessions that it closes.
+
+    Args:
+        kind: What happened.
+        now: When.
+        deadline: The field of the deadline it is about, if it is about one.
+    """
+    return Event(
+        session_id=cast("UUID", F("id")),
+        sequence=F("last_sequence"),
+        kind=kind,
+        deadline=deadline,
+        created_at=now,
+        relay_at=now,
+    )
 
 
 def record_event_of_each(

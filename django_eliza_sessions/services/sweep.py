@@ -18,7 +18,7 @@ from django_eliza_sessions.models import Event, IdempotencyKey, RateCount, Sessi
 from django_eliza_sessions.models.session import SessionQuerySet
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import clock
-from django_eliza_sessions.services.audit import Action, delete_records, record_of_each
+from django_eliza_sessions.services.audit import Action, delete_records, new_record
 from django_eliza_sessions.services.ending import cancel_replies_of, expire_each
 from django_eliza_sessions.services.outbox import record_event_of_each
 from django_eliza_sessions.services.retention import apply_retention
@@ -77,19 +77,14 @@ def _sweep_batch(size: int, result: SweepResult) -> int:
     now = clock.now()
     over = [pk for pk, deadline in deadlines.items() if deadline <= now]
     if over:
-        result.expired += _expire(Session.objects.filter(pk__in=over), now)
+        cancel_replies_of(over, SessionExpiredError.code)
+        # By the clock, whoever may have asked for the sweep.
+        record = new_record(Action.SESSION_EXPIRED, session_id=F("id"), actor=SYSTEM.id)
+        result.expired += expire_each(over, now, [record])
     if len(over) < len(deadlines):
         others = deadlines.keys() - over
         result.warned += _warn(Session.objects.filter(pk__in=others), now)
     return len(deadlines)
-
-
-def _expire(sessions: SessionQuerySet, now: datetime) -> int:
-    """Close locked sessions whose deadline has passed; return how many."""
-    cancel_replies_of(sessions, SessionExpiredError.code)
-    # By the clock, whoever may have asked for the sweep.
-    record_of_each(Action.SESSION_EXPIRED, sessions, actor=SYSTEM.id)
-    return expire_each(sessions, now)
 
 
 def _warn(sessions: SessionQuerySet, now: datetime) -> int:

@@ -309,8 +309,9 @@ class TestBatches:
     def test_query_count_does_not_grow(self, due, count, django_assert_num_queries):
         due(count)
 
-        # Savepoint, due sessions, unfinished replies, audit, events, update, release.
-        with django_assert_num_queries(7):
+        # Savepoint, due sessions, unanswered ones, all with events and audit, which are
+        # two more on SQLite, release.
+        with django_assert_num_queries(5 if connection.vendor == "postgresql" else 7):
             assert sweep_sessions().expired == count
 
     def test_query_count_of_warnings(self, session, clock, django_assert_num_queries):

@@ -48,11 +48,11 @@ def test_works_in_batches_that_stay_done(session_factory, monkeypatch):
     monkeypatch.setattr(ending, "BATCH", 2)
     for _ in range(5):
         session_factory(user_id=USER_ID)
-    updates = []
+    endings = []
 
     def fail(execute, sql, params, many, context):
-        updates.extend([sql] if sql.startswith("UPDATE") else [])
-        if len(updates) == 2:
+        endings.extend([sql] if "close_reason = 'ended'" in sql else [])
+        if len(endings) == 2:
             raise OperationalError("the server is gone")
         return execute(sql, params, many, context)
 
