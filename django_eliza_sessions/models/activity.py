@@ -191,8 +191,8 @@ def _nobody_waits(shape: _Shape) -> Iterator[str]:
     other = " AND id <> %(reply_id)s" if shape.ends_reply else ""
     # As ``Reply.IN_TURN`` asks.
     yield (
-        f"(SELECT id FROM {Reply._meta.db_table} WHERE session_id = t0.id "
-        f"AND status IN ('queued', 'running'){other} LIMIT 1) IS NULL"
+        f"(SELECT min(created_at) FROM {Reply._meta.db_table} WHERE session_id = t0.id "
+        f"AND status IN ('queued', 'running'){other}) IS NULL"
     )
     # A reply that came since this statement began to look was not seen. Its message was:
     # the row that is changed is read again once it is locked, and this subquery is not.

@@ -62,10 +62,10 @@ def find_unanswered(session_ids: Sequence[UUID]) -> list[Session]:
 @cache
 def _unanswered() -> Statement:
     table = Session._meta.db_table
-    # No ``EXISTS``, of which PostgreSQL makes a join with all the unfinished.
+    # As ``ReplyQuerySet.in_turn`` asks.
     any_reply = (
-        f"SELECT id FROM {Reply._meta.db_table} WHERE session_id = {table}.id "
-        "AND status IN ('queued', 'running') LIMIT 1"
+        f"SELECT min(created_at) FROM {Reply._meta.db_table} "
+        f"WHERE session_id = {table}.id AND status IN ('queued', 'running')"
     )
     which = f"{among(f'{table}.id', 'ids')} AND ({any_reply}) IS NOT NULL"
     return selecting(Session, f"SELECT id FROM {table} WHERE {which}")

@@ -17,15 +17,16 @@ SELECT (
     SELECT relay_at FROM django_eliza_sessions_event
     WHERE relay_at IS NOT NULL ORDER BY relay_at LIMIT 1
 ) <= %s,
-EXISTS (
-    SELECT 1 FROM django_eliza_sessions_reply
+(
+    SELECT id FROM django_eliza_sessions_reply
     WHERE status IN ('queued', 'running') AND lease_until IS NOT NULL
-    AND created_at <= %s)
+    AND created_at <= %s ORDER BY lease_until LIMIT 1
+) IS NOT NULL
 """
 # Only asked where a reply is old enough, for to plan it takes longer than the other.
 _REPLY_WAITING = """
-SELECT EXISTS (
-    SELECT 1 FROM django_eliza_sessions_reply waiting
+SELECT (
+    SELECT waiting.id FROM django_eliza_sessions_reply waiting
     WHERE waiting.status IN ('queued', 'running') AND waiting.lease_until IS NOT NULL
     AND (
         waiting.status = 'running' AND waiting.lease_until <= %s
@@ -34,10 +35,12 @@ SELECT EXISTS (
             SELECT 1 FROM django_eliza_sessions_reply ended
             WHERE ended.session_id = waiting.session_id AND ended.finished_at > %s))
     AND (
-        SELECT earlier.id FROM django_eliza_sessions_reply earlier
+        SELECT min(earlier.created_at) FROM django_eliza_sessions_reply earlier
         WHERE earlier.session_id = waiting.session_id
         AND earlier.created_at < waiting.created_at
-        AND earlier.status IN ('queued', 'running') LIMIT 1) IS NULL)
+        AND earlier.status IN ('queued', 'running')) IS NULL
+    ORDER BY waiting.lease_until LIMIT 1
+) IS NOT NULL
 """
 
 

@@ -24,8 +24,9 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         earlier = Reply.objects.unfinished().filter(
             session=OuterRef("session"), created_at__lt=OuterRef("created_at")
         )
-        # No ``Exists``, of which PostgreSQL makes a join with all the unfinished.
-        first = Subquery(earlier.values("pk")[:1])
+        # No ``Exists``, of which PostgreSQL makes a join with all the unfinished; and the
+        # first of them, or it may hope to come across one soon in the whole table.
+        first = Subquery(earlier.order_by("created_at").values("pk")[:1])
         return self.unfinished().alias(earlier=first).filter(earlier__isnull=True)
 
     def due(self, now: datetime) -> Self:
@@ -53,11 +54,12 @@ class Reply(models.Model):
     #: What a row must still hold for whoever read it to write it.
     FENCE = ("status", "attempts")
     # For single rows (see ``rows``). The statuses are spelled out, because SQLite takes
-    # a partial index only where the statement itself says the index's condition.
+    # a partial index only where the statement itself says the index's condition. And the
+    # first of the earlier ones, not any of them: see ``in_turn``.
     IN_TURN = """AND (
-        SELECT id FROM django_eliza_sessions_reply earlier
+        SELECT min(created_at) FROM django_eliza_sessions_reply earlier
         WHERE earlier.session_id = t0.session_id AND earlier.created_at < t0.created_at
-        AND earlier.status IN ('queued', 'running') LIMIT 1) IS NULL"""
+        AND earlier.status IN ('queued', 'running')) IS NULL"""
     FIRST_QUEUED = """AND status IN ('queued', 'running') AND status = 'queued'
         ORDER BY created_at LIMIT 1"""
 
