@@ -7,6 +7,7 @@ and on slow machines, and fails when an operation costs twice what was recorded.
 
 import argparse
 import os
+import statistics
 import sys
 import time
 import uuid
@@ -20,15 +21,15 @@ from benchmarks.target import prepare
 
 #: CPU of a request in hundredths of the loop's, the median of several runs.
 RECORDED = {
-    "health": 3.4,
-    "get session": 2.5,
-    "history, 50 of 200": 5.8,
-    "heartbeat": 2.6,
-    "create session": 7.5,
-    "message accepted": 6.2,
+    "health": 4.0,
+    "get session": 3.5,
+    "history, 50 of 200": 7.6,
+    "heartbeat": 3.6,
+    "create session": 8.8,
+    "message accepted": 7.9,
 }
 TOLERANCE = 2
-SESSIONS, ROUNDS, CALLS = 200, 8, 20
+SESSIONS, ROUNDS, CALLS = 200, 15, 20
 
 
 def main() -> None:
@@ -56,7 +57,10 @@ def main() -> None:
 
 
 def _measure(database: PostgreSQL) -> dict[str, float]:
-    """Return what each operation costs, at its best of several rounds."""
+    """Return what each operation costs in the middle one of several rounds.
+
+    Each time beside a loop of the same moment: on some machines the next one is slower.
+    """
     prepare(database, SESSIONS, "persistent")
     from django.core.wsgi import get_wsgi_application
     from django.db import connection
@@ -69,21 +73,20 @@ def _measure(database: PostgreSQL) -> dict[str, float]:
     long_ones = Session.objects.of_user(loading.TALKATIVE)
     longer = [str(pk) for pk in long_ones.values_list("pk", flat=True)]
     costs: dict[str, list[float]] = {name: [] for name in RECORDED}
-    loops = []
     for _ in range(ROUNDS):
-        loops.append(calibrate())
         for operation in operations(str(loading.AGENT_ID)):
             if operation.name not in RECORDED:
                 continue
             sessions = longer if operation.is_long else some
+            loop = calibrate()
             started = time.process_time()
             for number in range(CALLS):
                 session = sessions[number % len(sessions)]
                 call(application, operation, session, str(uuid.uuid4()))
             took = (time.process_time() - started) * 1000
-            costs[operation.name].append(took / CALLS)
+            costs[operation.name].append(took / CALLS / loop * 100)
     connection.close()
-    return {name: min(found) / min(loops) * 100 for name, found in costs.items()}
+    return {name: statistics.median(found) for name, found in costs.items()}
 
 
 if __name__ == "__main__":
