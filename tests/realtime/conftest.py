@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import engineio
 import pytest
 import socketio
 import uvicorn
@@ -17,6 +18,28 @@ from tests.services.race import wait_until
 
 #: Seconds to wait for what must come.
 SOON = 60
+
+
+class _Transport(engineio.Client):
+    def _trigger_event(self, *args: Any, **options: Any) -> Any:
+        return super()._trigger_event(*args, **options | {"run_async": False})
+
+    def _write_loop(self) -> None:
+        super()._write_loop()
+        if self.state == "disconnecting" and self.current_transport == "polling":
+            # It ends with what it is sending; that it goes may be queued behind that.
+            goodbye = engineio.packet.Packet(engineio.packet.CLOSE)
+            self._send_request("POST", self.base_url, body=goodbye.encode(), timeout=SOON)
+
+
+class _Client(socketio.Client):
+    """Hears one thing after another, and says when it goes.
+
+    The original starts a thread for each thing it hears, and may go without a word.
+    """
+
+    def _engineio_client_class(self) -> type[engineio.Client]:
+        return _Transport
 
 
 @dataclass
@@ -69,11 +92,11 @@ def serve() -> Iterator[Callable[[], str]]:
         return f"http://127.0.0.1:{port}"
 
     yield start
+    wait_until(lambda: following._lookout._followers == {}, "all followers to be gone")
     for server, thread in running:
         server.should_exit = True
         thread.join(SOON)
         assert not thread.is_alive()
-    assert following._lookout._followers == {}
 
 
 @pytest.fixture
@@ -87,7 +110,7 @@ def connect(url: str) -> Iterator[Callable[..., Socket]]:
     clients = []
 
     def open_socket(address: str = url, **arguments: Any) -> Socket:
-        client = socketio.Client(reconnection=False)
+        client = _Client(reconnection=False)
         socket = Socket(client)
         client.on("*", lambda name, payload=None: socket.told.append((name, payload)))
         client.connect(
