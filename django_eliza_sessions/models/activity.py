@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from django.db import connection, models
 
 from django_eliza_sessions.models.agent import Agent
+from django_eliza_sessions.models.columns import own_connection, prepared
 from django_eliza_sessions.models.event import Event
 from django_eliza_sessions.models.message import Message
 from django_eliza_sessions.models.renewing import (
@@ -25,12 +26,7 @@ from django_eliza_sessions.models.renewing import (
 )
 from django_eliza_sessions.models.reply import Reply
 from django_eliza_sessions.models.session import Session
-from django_eliza_sessions.models.statements import (
-    Statement,
-    field_of,
-    own_connection,
-    returning,
-)
+from django_eliza_sessions.models.statements import Statement, returning
 from django_eliza_sessions.models.together import Change, change_and_insert
 from django_eliza_sessions.principals import Principal
 
@@ -76,28 +72,28 @@ def update_session(
             another reply is unfinished.
 
     Returns:
-        The session as stored; ``None`` where nothing was done: there is none, it is over,
-        it is to be renewed by hand and already lasts until its maximum duration, or for
-        what ``caller`` and ``ending`` say.
+        The session as stored, with its agent where a reply is taken with it; ``None``
+        where nothing was done: there is none, it is over, it is to be renewed by hand and
+        already lasts until its maximum duration, or for what ``caller`` and ``ending``
+        say.
     """
-    own = own_connection()
-
-    def prepared(model: type[models.Model], name: str, value: object) -> Any:
-        return field_of(model, name).get_db_prep_save(value, own)
-
     owner, agent_ids = (caller.sees_only, caller.agent_ids) if caller else (None, None)
-    params = {
-        "id": prepared(Session, "id", session_id),
-        "now": prepared(Session, "last_activity_at", now),
+    values: dict[str, tuple[type[models.Model], str, object]] = {
+        "id": (Session, "id", session_id),
+        "now": (Session, "last_activity_at", now),
     }
     if owner is not None:
-        params["owner"] = owner
+        values["owner"] = (Session, "owner", owner)
     for i, agent_id in enumerate(agent_ids or ()):
-        params[f"agent_{i}"] = prepared(Session, "id", agent_id)
+        values[f"agent_{i}"] = (Session, "agent", agent_id)
     if ending is not None:
         for name in ("id", *Reply.FENCE):
-            params[f"reply_{name}"] = prepared(Reply, name, getattr(ending.row, name))
+            values[f"reply_{name}"] = (Reply, name, getattr(ending.row, name))
+    own = own_connection()
     is_alone = not rows and not by_hand and own.get_autocommit()
+    takes_reply = any(
+        isinstance(row, Reply) and row.status == Reply.Status.RUNNING for row in rows
+    )
     statement = _statement(
         _Shape(
             is_sign_of_life=is_sign_of_life,
@@ -107,15 +103,15 @@ def update_session(
             is_owned=owner is not None,
             agents=None if agent_ids is None else len(agent_ids),
             ends_reply=ending is not None,
-            takes_reply=any(
-                isinstance(row, Reply) and row.status == Reply.Status.RUNNING
-                for row in rows
-            ),
+            takes_reply=takes_reply,
             has_message=any(isinstance(row, Message) for row in rows),
             events=sum(isinstance(row, Event) for row in rows),
         )
     )
-    return cast("Session | None", change_and_insert(statement, params, rows, ending))
+    # Who takes a reply talks to the agent next.
+    related = ("agent",) if takes_reply else ()
+    found = change_and_insert(statement, prepared(**values), rows, ending, related)
+    return cast("Session | None", found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +145,12 @@ def _statement(shape: _Shape) -> Statement:
 
 def _counted(shape: _Shape) -> Iterator[tuple[str, str]]:
     if shape.has_message:
-        later = shifted("t0.last_message_at", "+", one("millisecond"))
+        later = shifted("last_message_at", "+", one("millisecond"))
         next_free = f"COALESCE({later}, %(now)s)"
-        yield "message_count", "t0.message_count + 1"
+        yield "message_count", "message_count + 1"
         yield "last_message_at", function("greatest", "%(now)s", next_free)
     if shape.events:
-        yield "last_sequence", f"t0.last_sequence + {shape.events:d}"
+        yield "last_sequence", f"last_sequence + {shape.events:d}"
 
 
 def _conditions(shape: _Shape) -> Iterator[str]:
@@ -163,8 +159,8 @@ def _conditions(shape: _Shape) -> Iterator[str]:
         row = f"(SELECT id FROM {Session._meta.db_table} WHERE id = {row} {_lock(shape)})"
     yield f"t0.id = {row}"
     if shape.is_sign_of_life or shape.if_free:
-        yield "t0.closed_at IS NULL"
-        yield "t0.expires_at > %(now)s"
+        yield "closed_at IS NULL"
+        yield "expires_at > %(now)s"
     if shape.by_hand:
         yield is_renewable()
     if shape.may_be_lost:
@@ -197,15 +193,15 @@ def _nobody_waits(shape: _Shape) -> Iterator[str]:
     # A reply that came since this statement began to look was not seen. Its message was:
     # the row that is changed is read again once it is locked, and this subquery is not.
     seen = f"SELECT message_count FROM {Session._meta.db_table} WHERE id = %(id)s"
-    yield f"t0.message_count = ({seen})"
+    yield f"message_count = ({seen})"
 
 
 def _permissions(shape: _Shape) -> Iterator[str]:
     if shape.is_owned:
-        yield "t0.owner = %(owner)s"
+        yield "owner = %(owner)s"
     if shape.agents is not None:
         agents = ", ".join(f"%(agent_{i})s" for i in range(shape.agents))
-        yield f"t0.agent_id IN ({agents})" if agents else "FALSE"
+        yield f"agent_id IN ({agents})" if agents else "FALSE"
 
 
 def _lock(shape: _Shape) -> str:

@@ -7,17 +7,10 @@ from uuid import UUID
 
 from django.db import models
 
+from django_eliza_sessions.models.columns import among, many, prepared
 from django_eliza_sessions.models.reply import Reply
 from django_eliza_sessions.models.session import Session
-from django_eliza_sessions.models.statements import (
-    Statement,
-    among,
-    field_of,
-    many,
-    own_connection,
-    returning,
-    selecting,
-)
+from django_eliza_sessions.models.statements import Statement, returning, selecting
 from django_eliza_sessions.models.together import change_and_insert_each
 
 
@@ -37,8 +30,8 @@ def close_sessions(
         rows: What each of them gets: an event, which its ``last_sequence`` then counts,
             and others, unsaved. ``F`` stands for what the session then has.
     """
-    latest = field_of(Session, "closed_at").get_db_prep_save(now, own_connection())
-    params = {"ids": many(Session, session_ids), "now": latest}
+    params = prepared(now=(Session, "closed_at", now))
+    params["ids"] = many(Session, session_ids)
     return change_and_insert_each(_closing(reason), params, rows)
 
 

@@ -18,8 +18,8 @@ class EventQuerySet(models.QuerySet["Event"]):
     """Events in the words of the domain."""
 
     def due(self, now: datetime) -> Self:
-        """Those a relay has to hand out, the longest overdue first."""
-        return self.filter(relay_at__lte=now).order_by("relay_at", "sequence", "pk")
+        """Those a relay has to hand out."""
+        return self.filter(relay_at__lte=now)
 
     def unclaimed(self) -> Self:
         """Those that no relay has looked at yet; a claim moves ``relay_at`` on."""

@@ -1,4 +1,4 @@
-"""The rules of renewal (contract, "Lifetime") in SQL; the session's row is ``t0``.
+"""The rules of renewal (contract, "Lifetime") in SQL.
 
 Tests hold them to the arithmetic of ``timeouts.py``, on both databases.
 """
@@ -12,40 +12,40 @@ def renewal(*, by_hand: bool) -> dict[str, str]:
     Args:
         by_hand: Whether it is renewed whatever its ``auto_renew`` says.
     """
-    anchor = function("greatest", "t0.renewed_at", "%(now)s")
+    anchor = function("greatest", "renewed_at", "%(now)s")
     idle_deadline = shifted(anchor, "+", _minutes("timeout_minutes"))
     deadline = function("least", idle_deadline, _hard_deadline())
     warning = shifted(deadline, "-", _minutes("warning_threshold_minutes"))
     renews = is_renewable()
     if not by_hand:
-        renews += " AND t0.auto_renew"
+        renews += " AND auto_renew"
 
     def renewed(name: str, value: str) -> str:
-        return f"CASE WHEN {renews} THEN {value} ELSE t0.{name} END"
+        return f"CASE WHEN {renews} THEN {value} ELSE {name} END"
 
     # Where nothing is left to renew, it is a microsecond after the last renewal, which the
     # wire does not show: both may come in one millisecond (``Session.was_just_renewed``).
-    past = f"t0.auto_renew AND t0.renewal_count > 0 AND NOT {is_renewable()}"
-    after = shifted("t0.renewed_at", "+", one("microsecond"))
-    latest = f"CASE WHEN {past} THEN {after} ELSE t0.last_activity_at END"
+    past = f"auto_renew AND renewal_count > 0 AND NOT {is_renewable()}"
+    after = shifted("renewed_at", "+", one("microsecond"))
+    latest = f"CASE WHEN {past} THEN {after} ELSE last_activity_at END"
 
     return {
-        "last_activity_at": function("greatest", "t0.last_activity_at", "%(now)s", latest),
+        "last_activity_at": function("greatest", "last_activity_at", "%(now)s", latest),
         "renewed_at": renewed("renewed_at", anchor),
-        "renewal_count": renewed("renewal_count", "t0.renewal_count + 1"),
+        "renewal_count": renewed("renewal_count", "renewal_count + 1"),
         "expires_at": renewed("expires_at", deadline),
         "warns_at": renewed("warns_at", warning),
-        "sweep_at": renewed("sweep_at", function("least", "t0.sweep_at", warning)),
+        "sweep_at": renewed("sweep_at", function("least", "sweep_at", warning)),
     }
 
 
 def is_renewable() -> str:
     """Return whether a session can be renewed: it does not last as long as it may."""
-    return f"t0.expires_at < {_hard_deadline()}"
+    return f"expires_at < {_hard_deadline()}"
 
 
 def _hard_deadline() -> str:
-    return shifted("t0.created_at", "+", _minutes("max_duration_minutes"))
+    return shifted("created_at", "+", _minutes("max_duration_minutes"))
 
 
 def function(name: str, *arguments: str) -> str:
@@ -56,7 +56,7 @@ def function(name: str, *arguments: str) -> str:
 
 
 def _minutes(column: str) -> str:
-    return f"t0.{column} * {one('minute')}"
+    return f"{column} * {one('minute')}"
 
 
 def one(unit: str) -> str:

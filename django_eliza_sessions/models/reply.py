@@ -53,7 +53,7 @@ class Reply(models.Model):
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
     #: What a row must still hold for whoever read it to write it.
     FENCE = ("status", "attempts")
-    # For single rows (see ``rows``). The statuses are spelled out, because SQLite takes
+    # For ``taking`` and ``rows``. The statuses are spelled out, because SQLite takes
     # a partial index only where the statement itself says the index's condition. And the
     # first of the earlier ones, not any of them: see ``in_turn``.
     IN_TURN = """AND (

@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 
 from django.db import connection, models, transaction
 
+from django_eliza_sessions.models.columns import field_of, many, own_connection, prepared
 from django_eliza_sessions.models.statements import (
-    field_of,
-    insert_from_sql,
     insert_sql,
     inserted_fields,
-    own_connection,
     select,
     selecting,
+    update_many_sql,
     update_sql,
 )
 
@@ -50,43 +49,17 @@ def mark_stored(rows: Iterable[models.Model]) -> None:
         row._state.db = connection.alias
 
 
-def insert_for_each(
-    source: "models.QuerySet[Any]", model: type[models.Model], **values: object
-) -> int:
-    """Store a new row for each of a query's, in one statement; return how many.
-
-    Args:
-        source: The query.
-        model: Whose rows are stored.
-        values: A value, or an expression of the query's fields, for each field of the
-            new rows but a key that the database counts.
-    """
-    fields = inserted_fields(model)
-    expressions = {
-        f"new_{field.attname}": value
-        if isinstance(value := values.pop(field.attname), models.Expression | models.F)
-        else models.Value(value, output_field=field)
-        for field in fields
-    }
-    assert not values  # noqa: S101 - they all have a field
-    rows = source.order_by().annotate(**expressions).values_list(*expressions)
-    sql, params = rows.query.sql_with_params()
-    return _execute(insert_from_sql(model, sql), params)
-
-
 def update_row(row: models.Model, *fields: str) -> None:
     """Store what some of a row's fields hold."""
     model = type(row)
     values = {name: getattr(row, field_of(model, name).attname) for name in fields}
-    _update(row, values, {}, "")
+    _update(row, values, {})
 
 
 def update_row_if(
     row: models.Model,
     expected: Mapping[str, object],
     values: Mapping[str, object],
-    *,
-    also: str = "",
 ) -> bool:
     """Give some of a row's fields new values if the stored row is as expected.
 
@@ -94,16 +67,25 @@ def update_row_if(
         row: Gets the new values, too, once they are stored.
         expected: What fields must hold.
         values: What fields are to hold.
-        also: A further condition, in SQL.
 
     Returns:
         Whether it was as expected.
     """
-    if not _update(row, values, expected, also):
+    if not _update(row, values, expected):
         return False
     for name, value in values.items():
         setattr(row, name, value)
     return True
+
+
+def update_rows(rows: Sequence[models.Model], **values: object) -> None:
+    """Give some fields of many rows of one model new values, in the database only."""
+    if not rows:
+        return
+    model = type(rows[0])
+    params = prepared(**{name: (model, name, value) for name, value in values.items()})
+    params["keys"] = many(model, [row.pk for row in rows])
+    _execute(update_many_sql(model, tuple(values)), params)
 
 
 def fetch_row(
@@ -123,7 +105,6 @@ def fetch_rows(
     *related: str,
     lock: bool = False,
     also: str = "",
-    values: Sequence[tuple[str, object]] = (),
     **where: object,
 ) -> list[M]:
     """Return the rows whose fields hold these values.
@@ -133,12 +114,10 @@ def fetch_rows(
         related: Foreign keys to follow, ``session__agent`` style, each after its parent.
         lock: Whether to hold the rows, and only those, until the transaction ends.
         also: What follows the condition on the fields, in SQL; the row is ``t0``.
-        values: What the placeholders in ``also`` stand for, each with the field that it
-            is compared with.
         where: Fields and what they must hold.
     """
     statement = select(model, related, tuple(where), also, lock=lock)
-    return statement.fetch(_prepare(model, where.items(), values))
+    return statement.fetch(_prepare(model, where.items()))
 
 
 def fetch_query(query: "models.QuerySet[M]") -> list[M]:
@@ -163,11 +142,10 @@ def _update(
     row: models.Model,
     values: Mapping[str, object],
     expected: Mapping[str, object],
-    also: str,
 ) -> bool:
     model = type(row)
     conditions = {"id": row.pk, **expected}
-    sql = update_sql(model, tuple(values), tuple(conditions), also)
+    sql = update_sql(model, tuple(values), tuple(conditions))
     return _execute(sql, _prepare(model, values.items(), conditions.items())) == 1
 
 
@@ -178,7 +156,7 @@ def _prepare(model: type[models.Model], *values: Iterable[tuple[str, object]]) -
     ]
 
 
-def _execute(sql: str, params: Sequence[Any]) -> int:
+def _execute(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)

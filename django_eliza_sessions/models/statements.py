@@ -1,47 +1,20 @@
-"""The statements of ``rows``, each made once; columns and tables are those of models."""
+"""The statements of ``rows``, each made once."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connection, models
 from django.db.models.base import ModelState
 
-
-def own_connection() -> BaseDatabaseWrapper:
-    """Return this thread's connection, not the proxy that finds it out again each time."""
-    return connections[DEFAULT_DB_ALIAS]
-
-
-def field_of(model: type[models.Model], name: str) -> Any:
-    """Return a field by its name."""
-    return model._meta.get_field(name)
-
-
-def quote(name: str | None) -> str:
-    """Return the name of a column or table as SQL has it."""
-    assert name is not None  # noqa: S101 - every field of ours has a column
-    return connection.ops.quote_name(name)
-
-
-def among(column: str, name: str) -> str:
-    """Return that a column holds one of many values, which are the named parameter."""
-    if connection.vendor == "postgresql":
-        return f"{column} = ANY(%({name})s)"
-    return f"{column} IN (SELECT value FROM json_each(%({name})s))"
-
-
-def many(model: type[models.Model], keys: Iterable[object]) -> Any:
-    """Return keys of a model's rows as the one parameter that ``among`` takes.
-
-    So it is one statement for any number of them, which is made and planned once.
-    """
-    own, field = own_connection(), field_of(model, model._meta.pk.name)
-    values = [field.get_db_prep_save(key, own) for key in keys]
-    return values if own.vendor == "postgresql" else json.dumps(values)
+from django_eliza_sessions.models.columns import (
+    among,
+    equations,
+    field_of,
+    own_connection,
+    quote,
+)
 
 
 @cache
@@ -69,20 +42,23 @@ def insert_from_sql(model: type[models.Model], select: str) -> str:
 
 @cache
 def update_sql(
-    model: type[models.Model], fields: tuple[str, ...], where: tuple[str, ...], also: str
+    model: type[models.Model], fields: tuple[str, ...], where: tuple[str, ...]
 ) -> str:
     """Return what sets fields of the row, or rows, that hold these values."""
     return (
-        f"UPDATE {quote(model._meta.db_table)} AS t0 "
-        f"SET {', '.join(_equations(model, fields))} "
-        f"WHERE {' AND '.join(_equations(model, where, 't0.'))} {also}"
+        f"UPDATE {quote(model._meta.db_table)} SET {', '.join(equations(model, fields))} "
+        f"WHERE {' AND '.join(equations(model, where))}"
     )
 
 
-def _equations(
-    model: type[models.Model], names: Iterable[str], table: str = ""
-) -> Iterator[str]:
-    return (f"{table}{quote(field_of(model, name).column)} = %s" for name in names)
+@cache
+def update_many_sql(model: type[models.Model], fields: tuple[str, ...]) -> str:
+    """Return what sets fields, by their names, of the rows that have ``keys``."""
+    values = (f"{quote(field_of(model, name).column)} = %({name})s" for name in fields)
+    return (
+        f"UPDATE {quote(model._meta.db_table)} "
+        f"SET {', '.join(values)} WHERE {among('id', 'keys')}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +144,36 @@ def select(
     lock: bool,
 ) -> Statement:
     """Return what reads rows, and locks them if it is to."""
+    columns, tables, whole = _with_related(model, related)
+    sql = (
+        f"SELECT {', '.join(columns)} FROM {quote(model._meta.db_table)} t0{tables} "
+        f"WHERE {' AND '.join(equations(model, where, 't0.'))} {also}"
+    )
+    if lock and connection.features.has_select_for_no_key_update:
+        sql += " FOR NO KEY UPDATE OF t0"
+    return replace(whole, sql=sql)
+
+
+@cache
+def select_changed(model: type[models.Model], related: tuple[str, ...]) -> Statement:
+    """Return what reads rows that a part of the statement, ``changed``, returns whole."""
+    columns, tables, whole = _with_related(model, related)
+    # Its own columns are as ``returning`` has made them.
+    others = columns[len(whole.parts[0].names) :]
+    return replace(
+        whole, sql=f"SELECT {', '.join(['t0.*', *others])} FROM changed t0{tables}"
+    )
+
+
+def _with_related(
+    model: type[models.Model], related: tuple[str, ...]
+) -> tuple[list[str], str, Statement]:
+    """Return the columns of a model and of those it refers to, and how these are joined."""
     parts = [_part(model)]
-    tables = f"{quote(model._meta.db_table)} t0"
     paths = ["", *related]
     columns: list[str] = []
     converters: list[Converter] = []
+    tables = ""
     for number, path in enumerate(paths):
         if path:
             parent = paths.index(path.rpartition("__")[0])
@@ -183,13 +184,7 @@ def select(
                 f"ON t{number}.id = t{parent}.{quote(link.column)}"
             )
         _add_columns(parts[number].model, f"t{number}.", columns, converters)
-    sql = (
-        f"SELECT {', '.join(columns)} FROM {tables} "
-        f"WHERE {' AND '.join(_equations(model, where, 't0.'))} {also}"
-    )
-    if lock and connection.features.has_select_for_no_key_update:
-        sql += " FOR NO KEY UPDATE OF t0"
-    return Statement(sql, parts, converters)
+    return columns, tables, Statement("", parts, converters)
 
 
 def selecting(model: type[models.Model], sql: str) -> Statement:

@@ -13,16 +13,25 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.db.models.expressions import Combinable, CombinedExpression
 
-from django_eliza_sessions.models.rows import insert_rows, mark_stored, update_row_if
-from django_eliza_sessions.models.statements import (
-    Statement,
+from django_eliza_sessions.models.columns import (
     among,
     field_of,
-    insert_from_sql,
-    inserted_fields,
     many,
     own_connection,
+    prepared,
     quote,
+)
+from django_eliza_sessions.models.rows import (
+    fetch_row,
+    insert_rows,
+    mark_stored,
+    update_row_if,
+)
+from django_eliza_sessions.models.statements import (
+    Statement,
+    insert_from_sql,
+    inserted_fields,
+    select_changed,
 )
 
 
@@ -44,6 +53,7 @@ def change_and_insert(
     params: Mapping[str, Any],
     rows: Sequence[models.Model] = (),
     also: Change | None = None,
+    related: tuple[str, ...] = (),
 ) -> Any:
     """Change a row, and if there was such a row, store new ones and change another.
 
@@ -53,15 +63,16 @@ def change_and_insert(
         rows: Unsaved. A field that holds ``F``, or ``F`` less a number, gets what the
             changed row then has there.
         also: Of a row that is locked by then.
+        related: Foreign keys of the changed row to follow, as ``fetch_rows`` takes them.
 
     Returns:
         The changed row's instance, or ``None``.
     """
-    if not rows and also is None:
+    if not (rows or also or related):
         return _first(change, params)
     taken = tuple(map(_sources, rows))
     if connection.vendor == "postgresql":
-        found = _first(*_at_once(change, params, rows, taken, also))
+        found = _first(*_at_once(change, params, rows, taken, also, related))
         if found is not None:
             _settle(rows, taken, found)
             mark_stored(rows)
@@ -72,11 +83,18 @@ def change_and_insert(
         found = _first(change, params)
         if found is not None:
             _settle(rows, taken, found)
-            for _model, alike in groupby(rows, type):
-                insert_rows(list(alike))
-            if also is not None:
-                update_row_if(also.row, {}, also.values)
+            _follow(rows, also)
+            if related:
+                found = fetch_row(type(found), *related, id=found.pk)
     return found
+
+
+def _follow(rows: Sequence[models.Model], also: Change | None) -> None:
+    """Store new rows, and change another, one statement after another."""
+    for _model, alike in groupby(rows, type):
+        insert_rows(list(alike))
+    if also is not None:
+        update_row_if(also.row, {}, also.values)
 
 
 def change_and_insert_each(
@@ -95,7 +113,8 @@ def change_and_insert_each(
     values = {**params, **_values(rows, taken)}
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(_sql(change.sql, news, None, found="count(*)"), values)
+            count_them = "SELECT count(*) FROM changed"
+            cursor.execute(_sql(change.sql, news, None, count_them), values)
             [count] = cursor.fetchone()
             return int(count)
     model = change.parts[0].model
@@ -169,17 +188,18 @@ def _at_once(
     rows: Sequence[models.Model],
     taken: Sequence[Sources],
     also: Change | None,
+    related: tuple[str, ...],
 ) -> tuple[Statement, Mapping[str, Any]]:
     """Return all of it as one statement, with its parameters."""
-    own = own_connection()
     values = {**params, **_values(rows, taken)}
     news = tuple(zip(map(type, rows), taken, strict=True))
     other: Also | None = None
     if also is not None:
         other = type(also.row), tuple(also.values)
-        for name, value in {"id": also.row.pk, **also.values}.items():
-            values[f"also_{name}"] = field_of(other[0], name).get_db_prep_save(value, own)
-    return replace(change, sql=_sql(change.sql, news, other)), values
+        changes = {"id": also.row.pk, **also.values}.items()
+        values |= prepared(**{f"also_{n}": (other[0], n, value) for n, value in changes})
+    read = select_changed(change.parts[0].model, related)
+    return replace(read, sql=_sql(change.sql, news, other, read.sql)), values
 
 
 def _values(rows: Sequence[models.Model], taken: Sequence[Sources]) -> dict[str, Any]:
@@ -187,10 +207,11 @@ def _values(rows: Sequence[models.Model], taken: Sequence[Sources]) -> dict[str,
     own = own_connection()
     values = {}
     for number, (row, sources) in enumerate(zip(rows, taken, strict=True)):
-        for field, source in zip(inserted_fields(type(row)), sources, strict=True):
+        fields = zip(inserted_fields(type(row)), sources, strict=True)
+        for place, (field, source) in enumerate(fields):
             if source is None:
                 value = field.get_db_prep_save(getattr(row, field.attname), own)
-                values[f"{number}_{field.attname}"] = value
+                values[f"{number}_{place}"] = value
     return values
 
 
@@ -198,14 +219,14 @@ def _inserts(news: Sequence[New], source: str) -> Iterator[str]:
     """Return what stores each of the new rows for each that the source has."""
     for number, (model, sources) in enumerate(news):
         values = (
-            f"%({number}_{field.attname})s" if taken is None else taken.sql()
-            for field, taken in zip(inserted_fields(model), sources, strict=True)
+            f"%({number}_{place})s" if taken is None else taken.sql()
+            for place, taken in enumerate(sources)
         )
         yield insert_from_sql(model, f"SELECT {', '.join(values)} FROM {source}")
 
 
 @cache
-def _sql(change: str, news: tuple[New, ...], also: Also | None, *, found: str = "*") -> str:
+def _sql(change: str, news: tuple[New, ...], also: Also | None, read: str) -> str:
     parts = [f"changed AS ({change})"]
     for number, insert in enumerate(_inserts(news, "changed")):
         parts.append(f"new_{number} AS ({insert})")
@@ -214,4 +235,4 @@ def _sql(change: str, news: tuple[New, ...], also: Also | None, *, found: str = 
         values = (f"{quote(field_of(model, n).column)} = %(also_{n})s" for n in names)
         update = f"UPDATE {quote(model._meta.db_table)} t1 SET {', '.join(values)}"
         parts.append(f"also AS ({update} FROM changed WHERE t1.id = %(also_id)s)")
-    return f"WITH {', '.join(parts)} SELECT {found} FROM changed"
+    return f"WITH {', '.join(parts)} {read}"

@@ -12,7 +12,6 @@ from uuid import UUID
 from django.db import Error, close_old_connections, connections
 
 from django_eliza_sessions.models import Message, Reply
-from django_eliza_sessions.models.rows import fetch_row
 from django_eliza_sessions.services.conversation import (
     Conversation,
     StillSpeakingError,
@@ -35,10 +34,8 @@ def answer_reply(*, reply_id: UUID) -> Message | None:
     Doing it twice is harmless: ``None`` when it is not its turn, somebody else has it,
     nobody wants it any more, it was deleted, or the backend failed.
     """
-    reply = fetch_row(Reply, "message", "session", "session__agent", id=reply_id)
-    if reply is None or not take_reply(reply):
-        return None
-    return _work(Conversation(reply))
+    reply = take_reply(reply_id)
+    return None if reply is None else _work(Conversation(reply))
 
 
 def answer_reply_within(
@@ -49,7 +46,7 @@ def answer_reply_within(
     When the time is up, the reply goes on without the caller.
 
     Args:
-        reply: Queued when it was read, or ours.
+        reply: Queued when it was read; or ours, with its message, session and agent.
         is_ours: Whether the caller has taken it.
         seconds: To wait.
 
@@ -58,10 +55,10 @@ def answer_reply_within(
         answered.
     """
     deadline = time.monotonic() + seconds
-    taken = is_ours or take_reply(reply)
-    while not taken:
+    taken = reply if is_ours else take_reply(reply.pk)
+    while taken is None:
         try:
-            reply.refresh_from_db(fields=["status", "attempts"])
+            reply.refresh_from_db(fields=["status"])
         except Reply.DoesNotExist:
             return None  # Its session was deleted.
         if reply.is_finished or time.monotonic() >= deadline:
@@ -69,9 +66,9 @@ def answer_reply_within(
         lend_connection()
         time.sleep(INTERVAL)
         # Looked at first, because an attempt to take it is a write.
-        in_turn = Reply.objects.claimable().filter(pk=reply.pk).exists()
-        taken = in_turn and take_reply(reply)
-    return _work(Conversation(reply), deadline)
+        if Reply.objects.claimable().filter(pk=reply.pk).exists():
+            taken = take_reply(reply.pk)
+    return _work(Conversation(taken), deadline)
 
 
 def dispatch_to_thread(reply_id: UUID) -> None:

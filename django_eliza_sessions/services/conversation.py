@@ -17,9 +17,8 @@ from django_eliza_sessions.backends import AgentReply, ReplyRequest, Turn, backe
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import check_text
 from django_eliza_sessions.exceptions import InvalidContentError
-from django_eliza_sessions.models import Message, Reply
-from django_eliza_sessions.models.rows import fetch_rows
-from django_eliza_sessions.services.agents import agent_of
+from django_eliza_sessions.models import Reply
+from django_eliza_sessions.models.reading import said_before
 from django_eliza_sessions.services.holding import add_chunk, keep_reply
 
 #: Seconds between looks at whether the reply is still wanted: a stop takes this long.
@@ -94,7 +93,7 @@ class Conversation:
             self.request.cancelled.set()
 
     def _begin(self) -> None:
-        backend = backends[agent_of(self.reply.session).backend]
+        backend = backends[self.reply.session.agent.backend]
         self.request = request = _request(self.reply, backend.history_limit)
 
         def speak() -> None:
@@ -149,8 +148,7 @@ class Conversation:
 
 
 def _request(reply: Reply, history_limit: int) -> ReplyRequest:
-    message, session = reply.message, reply.session
-    agent = agent_of(session)
+    message, session, agent = reply.message, reply.session, reply.session.agent
     return ReplyRequest(
         agent_id=agent.pk,
         agent_name=agent.name,
@@ -161,32 +159,12 @@ def _request(reply: Reply, history_limit: int) -> ReplyRequest:
         metadata=message.metadata,
         attachments=tuple(message.attachments),
         history=tuple(
-            Turn(
-                is_agent=turn.is_agent,
-                content=turn.content,
-                is_incomplete=turn.is_agent and "incomplete" in turn.metadata,
+            Turn(is_agent=is_agent, content=content, is_incomplete=is_incomplete)
+            for is_agent, content, is_incomplete in (
+                said_before(reply, history_limit) if history_limit else ()
             )
-            for turn in (_history(reply, history_limit) if history_limit else ())
         ),
         options=agent.backend_options,
-    )
-
-
-def _history(reply: Reply, limit: int) -> list[Message]:
-    """Return the newest of what was said before, each answer right after its question."""
-    # What the agent has said by now are answers to earlier messages, even where this
-    # one had to wait and so is older.
-    session_id, before = reply.session_id, [("created_at", reply.created_at)]
-    newest = f"ORDER BY t0.created_at DESC LIMIT {limit:d}"
-    earlier = f"AND (t0.is_agent OR t0.created_at < %s) {newest}"
-    said = fetch_rows(Message, session=session_id, also=earlier, values=before)
-    if not said:
-        return []
-    earlier = f"AND t0.created_at < %s {newest}"
-    replies = fetch_rows(Reply, session=session_id, also=earlier, values=before)
-    asked_at = {each.answer_id: each.created_at for each in replies}
-    return sorted(
-        said, key=lambda turn: (asked_at.get(turn.pk, turn.created_at), turn.is_agent)
     )
 
 

@@ -17,6 +17,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django_eliza_sessions import webhooks
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.models import Event, Session, WebhookDelivery, WebhookEndpoint
+from django_eliza_sessions.models.rows import fetch_rows
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, record_each
 from django_eliza_sessions.services.dispatch import dispatch_job
@@ -55,7 +56,7 @@ def fan_out(events: Sequence[Event]) -> None:
             before count.
     """
     fresh = [event for event in events if event.is_unclaimed]
-    endpoints = list(WebhookEndpoint.objects.filter(enabled=True)) if fresh else []
+    endpoints = fetch_rows(WebhookEndpoint, enabled=True) if fresh else []
     if not endpoints:
         return
     WebhookDelivery.objects.bulk_create(

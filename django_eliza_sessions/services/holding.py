@@ -2,21 +2,17 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.backends import AgentReply
-from django_eliza_sessions.conf import conf
 from django_eliza_sessions.content import storable
 from django_eliza_sessions.exceptions import MessageSendError, SessionExpiredError
 from django_eliza_sessions.models import Message, Reply, ReplyChunk, Session
-from django_eliza_sessions.models.rows import (
-    failing_alone,
-    fetch_row,
-    insert_rows,
-    update_row_if,
-)
+from django_eliza_sessions.models.rows import failing_alone, fetch_row, insert_rows
+from django_eliza_sessions.models.taking import take_if_in_turn
 from django_eliza_sessions.models.together import Change
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.services import clock
@@ -31,7 +27,7 @@ from django_eliza_sessions.services.finishing import (
 from django_eliza_sessions.services.leases import (
     LeaseLostError,
     held,
-    taken_by_us,
+    lease_from,
     write_held,
 )
 from django_eliza_sessions.services.transcript import add_to_session
@@ -41,19 +37,25 @@ from django_eliza_sessions.services.transcript import add_to_session
 LONG = timedelta(minutes=1)
 
 
-def take_reply(reply: Reply) -> bool:
-    """Take a queued reply whose turn it is; tell whether it was to be had."""
+def take_reply(reply_id: UUID) -> Reply | None:
+    """Take a queued reply whose turn it is.
+
+    Returns:
+        It with its message, its session and the agent; ``None`` if it was not to be had:
+        it is not its turn, somebody else has it, nobody wants it any more, or it was
+        deleted.
+    """
     now = clock.now()
-    free = {"status": Reply.Status.QUEUED, "attempts": reply.attempts}
-    ours = taken_by_us(reply, now)
     try:
         with failing_alone():
-            taken = update_row_if(reply, free, ours, also=Reply.IN_TURN)
+            reply = take_if_in_turn(reply_id, now, lease_from(now))
     except IntegrityError:
-        return False  # Another one of the session was taken at the same moment.
-    if taken and reply.session.is_expired(now):
+        return None  # Another one of the session was taken at the same moment.
+    if reply is None:
+        return None
+    if reply.session.is_expired(now):
         _stop_expired(reply)
-    return taken and not reply.is_finished
+    return None if reply.is_finished else reply
 
 
 def keep_reply(reply: Reply) -> None:
@@ -69,9 +71,9 @@ def keep_reply(reply: Reply) -> None:
     if expires_at <= now:
         _stop_expired(reply)
         raise LeaseLostError
-    lease = timedelta(seconds=conf.reply_lease_seconds)
-    if reply.lease_until - now < lease / 2:
-        write_held(reply, lease_until=now + lease)
+    renewed = lease_from(now)
+    if reply.lease_until - now < (renewed - now) / 2:
+        write_held(reply, lease_until=renewed)
 
 
 def _stop_expired(reply: Reply) -> None:
@@ -90,7 +92,7 @@ def add_chunk(reply: Reply, text: str) -> None:
     """
     with transaction.atomic():
         index = reply.chunk_count
-        lease_until = clock.now() + timedelta(seconds=conf.reply_lease_seconds)
+        lease_until = lease_from(clock.now())
         write_held(reply, chunk_count=index + 1, lease_until=lease_until)
         insert_rows([ReplyChunk(reply=reply, index=index, text=text)])
         announce(signals.reply_chunk_added, reply, reply=reply, index=index, text=text)

@@ -4,6 +4,7 @@ Doing one when there is nothing to do is harmless, and so is doing it twice.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -27,6 +28,9 @@ JOBS: dict[str, Callable[[], object]] = {
     "purge_sessions": purge_sessions,
     "erase_users": erase_users,
 }
+#: Seconds between two runs of a job, in which what a rush leaves behind comes together:
+#: many events are relayed for little more than one.
+PAUSE = 0.05
 #: What threads were asked to do and have not begun, so that asking again adds nothing.
 _waiting: set[str] = set()
 
@@ -38,7 +42,7 @@ def run_job(name: str) -> None:
 
 
 def run_in_thread(name: str) -> None:
-    """Have a thread of this process do a job, one at a time of each kind.
+    """Have a thread of this process do a job: one at a time of each kind, then a pause.
 
     The dispatcher without a task queue. It is what a task queue's workers call, too: a
     job may take as long as there is something to do, and sweeps must not wait for it.
@@ -81,3 +85,4 @@ def _on_thread(name: str) -> None:
         logger.exception("%s failed; it will be tried again", name)
     finally:
         close_old_connections()
+    time.sleep(PAUSE)

@@ -31,14 +31,9 @@ def write_held(reply: Reply, **fields: object) -> None:
         raise LeaseLostError
 
 
-def taken_by_us(reply: Reply, now: datetime) -> dict[str, Any]:
-    """Return what becomes of a queued reply that is taken."""
-    return {
-        "status": Reply.Status.RUNNING,
-        "attempts": reply.attempts + 1,
-        "started_at": now,
-        "lease_until": now + timedelta(seconds=conf.reply_lease_seconds),
-    }
+def lease_from(now: datetime) -> datetime:
+    """Return until when a reply is in the hands of somebody who has it now."""
+    return now + timedelta(seconds=conf.reply_lease_seconds)
 
 
 def _fence(reply: Reply) -> dict[str, Any]:

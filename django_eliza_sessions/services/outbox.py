@@ -11,8 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from django_eliza_sessions.models import Event, Message, Reply
-from django_eliza_sessions.models.rows import insert_for_each, insert_rows
-from django_eliza_sessions.models.session import SessionQuerySet
+from django_eliza_sessions.models.rows import insert_rows
 from django_eliza_sessions.services.dispatch import dispatch_job
 
 
@@ -48,7 +47,7 @@ def relay_after_commit() -> None:
 
 
 def event_of_each(kind: Event.Kind, now: datetime, *, deadline: F | None = None) -> Event:
-    """Return what is stored as the next event of each of many sessions that it closes.
+    """Return what is stored as the next event of each of many sessions that are changed.
 
     Args:
         kind: What happened.
@@ -63,40 +62,6 @@ def event_of_each(kind: Event.Kind, now: datetime, *, deadline: F | None = None)
         created_at=now,
         relay_at=now,
     )
-
-
-def record_event_of_each(
-    sessions: SessionQuerySet,
-    kind: Event.Kind,
-    now: datetime,
-    *,
-    deadline: F | None = None,
-) -> int:
-    """Do so with the next event of many sessions alike; return how many there are.
-
-    Args:
-        sessions: Locked; the caller counts their ``last_sequence`` up after this.
-        kind: What happened.
-        now: When.
-        deadline: The field of the deadline it is about, if it is about one.
-    """
-    count = insert_for_each(
-        sessions,
-        Event,
-        session_id=F("pk"),
-        sequence=F("last_sequence") + 1,
-        kind=kind.value,
-        deadline=deadline,
-        message_id=None,
-        reply_id=None,
-        created_at=now,
-        relay_at=now,
-        attempts=0,
-        error="",
-    )
-    if count:
-        relay_after_commit()
-    return count
 
 
 def read_occurrences(events: Sequence[Event]) -> list[Occurrence]:

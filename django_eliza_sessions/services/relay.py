@@ -14,7 +14,8 @@ from django.dispatch import Signal
 
 from django_eliza_sessions import signals
 from django_eliza_sessions.models import Event, Message, Reply, Session
-from django_eliza_sessions.models.rows import fetch_query
+from django_eliza_sessions.models.relaying import lock_due_events
+from django_eliza_sessions.models.rows import update_rows
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, record_each
 from django_eliza_sessions.services.deliveries import fan_out
@@ -81,14 +82,14 @@ def _claim(until: datetime) -> tuple[int, list[Event]]:
     Returns:
         How many events were due, and those that are claimed, with their sessions.
     """
-    due = Event.objects.due(clock.now()).select_for_update(skip_locked=True)
-    found = fetch_query(due[:BATCH])
+    found = lock_due_events(clock.now(), BATCH)
     fan_out(found)
-    heard = [event for event in found if _is_heard(event)]
-    claimed = {event.pk for event in heard}
-    rest = {event.pk for event in found} - claimed
-    Event.objects.filter(pk__in=rest).update(relay_at=None, error="")
-    Event.objects.filter(pk__in=claimed).update(relay_at=until)
+    heard: list[Event] = []
+    rest: list[Event] = []
+    for event in found:
+        (heard if _is_heard(event) else rest).append(event)
+    update_rows(rest, relay_at=None, error="")
+    update_rows(heard, relay_at=until)
     models.prefetch_related_objects(heard, "session")
     return len(found), heard
 

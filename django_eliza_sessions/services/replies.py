@@ -17,7 +17,7 @@ from django_eliza_sessions.services.audit import Action, record
 from django_eliza_sessions.services.dispatch import dispatch_reply
 from django_eliza_sessions.services.finishing import cancel_replies, dispatch_next
 from django_eliza_sessions.services.holding import fail_reply
-from django_eliza_sessions.services.leases import LeaseLostError, taken_by_us
+from django_eliza_sessions.services.leases import LeaseLostError, lease_from
 from django_eliza_sessions.services.lookup import lock_session, open_transcript
 
 #: How long the dispatcher may take to find a holder before a sweep asks again.
@@ -43,8 +43,8 @@ def new_reply(message: Message, now: datetime, *, is_ours: bool) -> Reply:
         lease_until=now + DISPATCH_GRACE,
     )
     if is_ours:
-        for name, value in taken_by_us(reply, now).items():
-            setattr(reply, name, value)
+        reply.status, reply.attempts = Reply.Status.RUNNING, 1
+        reply.started_at, reply.lease_until = now, lease_from(now)
     return reply
 
 

@@ -145,7 +145,6 @@ def store_in_turn(draft: Draft) -> SentMessage:
         _make_way(session)
         # Locked and live, so it is found.
         sent = cast("SentMessage", _store(draft, now))
-        sent.session.agent = session.agent
         remember(known, session=session, message=sent.message, was_renewed=sent.was_renewed)
     return sent
 

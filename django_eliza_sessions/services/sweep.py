@@ -5,22 +5,23 @@ the work: a batch leaves out the rows that another one has locked.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, When
-from django.db.models.functions import Least
+from django.db.models import F, Q
 
 from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import SessionExpiredError
 from django_eliza_sessions.models import Event, IdempotencyKey, RateCount, Session
-from django_eliza_sessions.models.session import SessionQuerySet
+from django_eliza_sessions.models.warning import postpone_sessions, warn_sessions
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.services.audit import Action, delete_records, new_record
 from django_eliza_sessions.services.ending import cancel_replies_of, expire_each
-from django_eliza_sessions.services.outbox import record_event_of_each
+from django_eliza_sessions.services.outbox import event_of_each, relay_after_commit
 from django_eliza_sessions.services.retention import apply_retention
 
 #: Rows per transaction, at first and at least: fewer would hardly take less time.
@@ -73,40 +74,31 @@ def _sweep_batch(size: int, result: SweepResult) -> int:
     """
     due = Session.objects.due(clock.now())
     locked = due.select_for_update(skip_locked=True, no_key=True)
-    deadlines = dict(locked.values_list("pk", "expires_at")[:size])
+    found = list(locked.values_list("pk", "expires_at", "warns_at")[:size])
     now = clock.now()
-    over = [pk for pk, deadline in deadlines.items() if deadline <= now]
+    over: list[UUID] = []
+    near: list[UUID] = []
+    early: list[UUID] = []
+    for pk, deadline, warning in found:
+        (over if deadline <= now else near if warning <= now else early).append(pk)
     if over:
         cancel_replies_of(over, SessionExpiredError.code)
         # By the clock, whoever may have asked for the sweep.
         record = new_record(Action.SESSION_EXPIRED, session_id=F("id"), actor=SYSTEM.id)
         result.expired += expire_each(over, now, [record])
-    if len(over) < len(deadlines):
-        others = deadlines.keys() - over
-        result.warned += _warn(Session.objects.filter(pk__in=others), now)
-    return len(deadlines)
+    if near:
+        result.warned += _warn(near, now)
+    if early:
+        # Looked at too soon, most of them for having been renewed.
+        postpone_sessions(early)
+    return len(found)
 
 
-def _warn(sessions: SessionQuerySet, now: datetime) -> int:
-    """Warn of the deadlines of those locked sessions that are near; return how many."""
-    deadline = F("expires_at")
-    # A change of timeouts can bring back a deadline that was warned about before.
-    warned_before = Event.objects.filter(
-        session=OuterRef("pk"), kind=Event.Kind.WARNED, deadline=OuterRef("expires_at")
-    )
-    sessions.filter(Exists(warned_before)).update(warned_for=deadline)
-    near = sessions.filter(warns_at__lte=now).exclude(warned_for=deadline)
-    count = record_event_of_each(near, Event.Kind.WARNED, now, deadline=deadline)
-    if count:
-        near.update(
-            warned_for=deadline, sweep_at=deadline, last_sequence=F("last_sequence") + 1
-        )
-    # The others were looked at too soon.
-    sessions.filter(sweep_at__lte=now).update(
-        sweep_at=Case(
-            When(warned_for=deadline, then=deadline), default=Least("warns_at", deadline)
-        )
-    )
+def _warn(session_ids: Sequence[UUID], now: datetime) -> int:
+    """Warn of the deadlines of locked sessions, once each; return how many it did."""
+    event = event_of_each(Event.Kind.WARNED, now, deadline=F("expires_at"))
+    if count := warn_sessions(session_ids, event):
+        relay_after_commit()
     return count
 
 

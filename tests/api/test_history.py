@@ -98,8 +98,9 @@ class TestAnswer:
         self, api, session, length, django_assert_num_queries
     ):
         say(session, length)
-        # Session, audit (it is somebody else's), messages.
-        with django_assert_num_queries(3):
+        # Messages as their owner would get them, session, audit (it is somebody else's),
+        # messages.
+        with django_assert_num_queries(4):
             api.get(f"/{session.pk}/messages", limit=100)
 
 

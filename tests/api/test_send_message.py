@@ -124,9 +124,9 @@ class TestAnswer:
 
     @pytest.mark.parametrize(
         ("transport", "count"),
-        [("websocket", 3), ("http", 8)]
+        [("websocket", 3), ("http", 7)]
         if connection.vendor == "postgresql"
-        else [("websocket", 7), ("http", 19)],
+        else [("websocket", 7), ("http", 20)],
     )
     def test_needs_this_many_queries(
         self, api, session, transport, count, django_assert_num_queries

@@ -96,6 +96,8 @@ class TestHttp:
             assert recorded() == []
             assert call("server_key", "GET", path).status_code == 200
             assert recorded() == [("transcript_read", "key:server", "http", session.pk)]
+        # What is refused is not read.
+        call("server_key", "GET", f"/{session.pk}/messages?limit=0")
         call("server_key", "GET", f"/{session.pk}")
         assert recorded() == []
 

@@ -67,7 +67,7 @@ class TestFields:
         def fail(**_arguments):
             raise RuntimeError
 
-        monkeypatch.setattr("django_eliza_sessions.services.history.list_messages", fail)
+        monkeypatch.setattr("django_eliza_sessions.services.history.open_transcript", fail)
         api.client.raise_request_exception = False
         response = api.get(f"/{session.pk}/messages")
         assert response.status_code == 500

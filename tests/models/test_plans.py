@@ -223,15 +223,11 @@ def operations(stored, configure):
         "message over http": lambda: send(transport="http"),
         "message again": lambda: [send(idempotency_key="again") for _ in range(2)],
         "cancel": lambda: replies.cancel_reply(**mine, message_id=send().message.pk),
-        "history": lambda: history.list_messages(session=stored, limit=50),
-        "history before": lambda: history.list_messages(
-            session=stored, limit=50, before=now
-        ),
-        "history after": lambda: history.list_messages(
-            session=stored, limit=50, after=said_at
-        ),
+        "history": lambda: history.list_messages(**mine, limit=50),
+        "history before": lambda: history.list_messages(**mine, limit=50, before=now),
+        "history after": lambda: history.list_messages(**mine, limit=50, after=said_at),
         "history between": lambda: history.list_messages(
-            session=stored, limit=50, after=said_at, before=now
+            **mine, limit=50, after=said_at, before=now
         ),
         "own list": lambda: overview.list_sessions(principal=USER, limit=20, mine=True),
         "health": lambda: [cache.clear(), overview.check_health()],

@@ -19,10 +19,10 @@ def refuse_updates(execute: Any, sql: str, params: Any, many: bool, context: Any
     return execute(sql, params, many, context)
 
 
-def refuse_to_read_agents(
+def refuse_to_read_history(
     execute: Any, sql: str, params: Any, many: bool, context: Any
 ) -> Any:
     """Fail as a lost connection does."""
-    if sql.startswith("SELECT") and "eliza_sessions_agent" in sql:
+    if sql.startswith("SELECT is_agent"):
         raise OperationalError("connection lost")
     return execute(sql, params, many, context)

@@ -1,6 +1,7 @@
 """The jobs that changes leave behind."""
 
 from threading import Event as Flag
+from time import monotonic
 
 import pytest
 from django.db import connection
@@ -60,6 +61,14 @@ class TestThreads:
             wait_until(lambda: len(created) == 2, "the second signal")
         finally:
             signals.session_created.disconnect(dawdle)
+
+    def test_pause_between_two_runs(self, monkeypatch):
+        runs = []
+        monkeypatch.setitem(jobs.JOBS, "relay_events", lambda: runs.append(monotonic()))
+        for count in (1, 2):
+            run_in_thread("relay_events")
+            wait_until(lambda count=count: len(runs) == count, "the run")
+        assert runs[1] - runs[0] >= jobs.PAUSE
 
     def test_go_on_after_a_failure(self, session, received, caplog):
         created = received(signals.session_created)

@@ -1,12 +1,14 @@
 """Reading the history back, page by page."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
-from django_eliza_sessions.models import Message
-from django_eliza_sessions.principals import SYSTEM
+from django_eliza_sessions.exceptions import SessionExpiredError, SessionNotFoundError
+from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.services.history import list_messages
+from django_eliza_sessions.services.lifecycle import end_session
 from django_eliza_sessions.services.messages import send_message
 from tests.conftest import NOON
 
@@ -27,7 +29,8 @@ def history(session):
 
 def page(session, limit, **bounds):
     found = list_messages(
-        session=session,
+        principal=SYSTEM,
+        session_id=session.pk,
         limit=limit,
         **{bound: moment(index) for bound, index in bounds.items()},
     )
@@ -71,7 +74,9 @@ def test_shows_only_its_own_session(history, session_factory):
 def test_paging_back_visits_everything_once_while_new_ones_arrive(history, limit):
     seen, bounds, more = "", {}, True
     while more:
-        found = list_messages(session=history, limit=limit, **bounds)
+        found = list_messages(
+            principal=SYSTEM, session_id=history.pk, limit=limit, **bounds
+        )
         seen += "".join(message.content for message in found.messages)
         more, bounds = found.has_more, {"before": found.messages[-1].created_at}
         send_message(principal=SYSTEM, session_id=history.pk, content="n")
@@ -83,14 +88,56 @@ def test_paging_back_visits_everything_once_while_new_ones_arrive(history, limit
 def test_paging_forward_skips_nothing(history, limit):
     seen, more, after = "", True, moment(-1)
     while more:
-        found = list_messages(session=history, limit=limit, after=after)
+        found = list_messages(
+            principal=SYSTEM, session_id=history.pk, limit=limit, after=after
+        )
         seen = "".join(message.content for message in found.messages) + seen
         more, after = found.has_more, found.messages[0].created_at
 
     assert seen == "9876543210"
 
 
-def test_query_count(history, django_assert_num_queries):
-    assert Message.objects.count() == 10
-    with django_assert_num_queries(1):
-        list_messages(session=history, limit=5)
+@pytest.mark.parametrize(
+    ("caller", "bounds", "count"),
+    [
+        pytest.param({}, {}, 1, id="own"),
+        # What stands there is looked at again, for there may be something to say.
+        pytest.param({}, {"after": moment(9)}, 3, id="own-but-nothing-there"),
+        # Once for nothing, the session, the record of it, and once more.
+        pytest.param({"id": "user:8", "is_admin": True}, {}, 4, id="somebody-elses"),
+    ],
+)
+def test_query_count(history, caller, bounds, count, django_assert_num_queries):
+    principal = Principal(**{"id": history.owner} | caller)
+    with django_assert_num_queries(count):
+        page = list_messages(principal=principal, session_id=history.pk, limit=5, **bounds)
+    assert len(page.messages) == (0 if bounds else 5)
+
+
+def test_a_key_for_its_agent_reads_it(history):
+    key = Principal(id=history.owner, agent_ids=frozenset({history.agent_id}))
+    page = list_messages(principal=key, session_id=history.pk, limit=10)
+    assert len(page.messages) == 10
+
+
+class TestWhoMayNot:
+    """Of a session whose messages an owner would get without a look at it."""
+
+    def refused(self, session, error, **caller):
+        principal = Principal(**{"id": session.owner} | caller)
+        with pytest.raises(error):
+            list_messages(principal=principal, session_id=session.pk, limit=5)
+
+    def test_a_stranger(self, history):
+        self.refused(history, SessionNotFoundError, id="user:8")
+
+    def test_a_key_for_other_agents(self, history):
+        self.refused(history, SessionNotFoundError, agent_ids=frozenset({uuid4()}))
+
+    def test_anybody_once_it_is_ended(self, history):
+        end_session(principal=SYSTEM, session_id=history.pk)
+        self.refused(history, SessionNotFoundError)
+
+    def test_anybody_once_it_is_expired(self, history, clock):
+        clock.move_to(history.expires_at)
+        self.refused(history, SessionExpiredError)

@@ -30,10 +30,10 @@ pytestmark = [
 def take(session, *chunks):
     """Take the reply to a new message, and say something."""
     sent = send_message(principal=SYSTEM, session_id=session.pk, content="Hello")
-    assert take_reply(sent.reply)
+    reply = take_reply(sent.reply.pk)
     for chunk in chunks:
-        add_chunk(sent.reply, chunk)
-    return sent.reply
+        add_chunk(reply, chunk)
+    return reply
 
 
 def cancel(reply):

@@ -49,15 +49,9 @@ def send(session, content="Hello"):
     return send_message(principal=SYSTEM, session_id=session.pk, content=content).reply
 
 
-def taken(reply):
-    """Take a reply; return it as its holder knows it, or ``None``."""
-    reply = Reply.objects.select_related("message", "session__agent").get(pk=reply.pk)
-    return reply if take_reply(reply) else None
-
-
 def take(session, *chunks):
     """Take the reply to a new message, and say something."""
-    reply = taken(send(session))
+    reply = take_reply(send(session).pk)
     for chunk in chunks:
         add_chunk(reply, chunk)
     return reply
@@ -87,7 +81,7 @@ class TestTaking:
         reply = send(session)
         clock.shift(minutes(1))
 
-        held = taken(reply)
+        held = take_reply(reply.pk)
 
         assert held.status == Reply.objects.get().status == Status.RUNNING
         assert held.attempts == Reply.objects.get().attempts == 1
@@ -103,17 +97,17 @@ class TestTaking:
         reply = send(session)
         Reply.objects.update(status=status)
 
-        assert taken(reply) is None
+        assert take_reply(reply.pk) is None
 
     def test_only_when_it_is_its_turn(self, session):
         first, second, third = (send(session) for _ in range(3))
-        assert taken(second) is None
-        held = taken(first)
-        assert taken(second) is None
+        assert take_reply(second.pk) is None
+        held = take_reply(first.pk)
+        assert take_reply(second.pk) is None
         complete_reply(held, HELLO)
 
-        assert taken(third) is None
-        assert taken(second) == second
+        assert take_reply(third.pk) is None
+        assert take_reply(second.pk) == second
 
     def test_sessions_do_not_wait_for_each_other(self, session_factory):
         assert take(session_factory())
@@ -123,7 +117,7 @@ class TestTaking:
         reply = send(session)
         clock.shift(minutes(30))
 
-        assert taken(reply) is None
+        assert take_reply(reply.pk) is None
 
         reply.refresh_from_db()
         assert (reply.status, reply.error_code) == (Status.CANCELLED, "SESSION_EXPIRED")
@@ -359,13 +353,13 @@ class TestFencing:
 
     def test_refuses_a_late_holder_while_another_one_works(self, late, write, received):
         failed = received(signals.reply_failed)
-        add_chunk(taken(late), "Mine.")
+        add_chunk(take_reply(late.pk), "Mine.")
 
         self.assert_changes_nothing(write, late)
         assert failed == []
 
     def test_refuses_a_late_holder_when_another_one_is_done(self, late, write):
-        complete_reply(taken(late), HELLO)
+        complete_reply(take_reply(late.pk), HELLO)
 
         self.assert_changes_nothing(write, late)
 
@@ -413,7 +407,7 @@ class TestRecovering:
 
         assert Reply.objects.get().status == Status.QUEUED
         assert handed_out == [reply.pk]
-        assert taken(reply).attempts == 2
+        assert take_reply(reply.pk).attempts == 2
 
     def test_one_that_was_told_in_part_fails(
         self, session, clock, handed_out, django_capture_on_commit_callbacks
@@ -434,10 +428,10 @@ class TestRecovering:
     def test_gives_up_in_the_end(self, session, clock, handed_out):
         reply = send(session)
         for _ in range(MAX_ATTEMPTS - 1):
-            assert taken(reply)
+            assert take_reply(reply.pk)
             clock.shift(LEASE)
             assert recover_replies() == 1
-        assert taken(reply)
+        assert take_reply(reply.pk)
         clock.shift(LEASE)
 
         assert recover_replies() == 0
@@ -451,7 +445,7 @@ class TestRecovering:
         for _ in range(10):
             clock.shift(DISPATCH_GRACE)
             assert recover_replies() == 1
-        assert taken(reply)
+        assert take_reply(reply.pk)
 
     def test_no_more_than_asked_the_longest_waiting_first(
         self, session_factory, clock, handed_out
@@ -535,7 +529,7 @@ class TestCancelling:
         assert cancelled.error_code == "REPLY_CANCELLED"
         assert cancelled.finished_at == NOON
         assert answer_of(cancelled) is None
-        assert taken(reply) is None
+        assert take_reply(reply.pk) is None
 
     def test_running_one_keeps_what_was_said(self, session, agent):
         reply = cancel(take(session, "Hel", "lo"))
@@ -592,16 +586,16 @@ class TestCancelling:
             cancel(reply)
 
         assert handed_out == [following.pk]
-        assert taken(following) is not None
+        assert take_reply(following.pk) is not None
 
     def test_one_in_the_middle_leaves_the_others_in_order(self, session):
         first, second, third = (send(session) for _ in range(3))
 
         cancel(second)
 
-        assert taken(third) is None
-        complete_reply(taken(first), HELLO)
-        assert taken(third) is not None
+        assert take_reply(third.pk) is None
+        complete_reply(take_reply(first.pk), HELLO)
+        assert take_reply(third.pk) is not None
 
     def test_agents_message_is_no_message_to_cancel(self, session):
         reply = take(session)

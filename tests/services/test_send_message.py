@@ -19,7 +19,7 @@ from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.replies import recover_replies
 from django_eliza_sessions.services.storing import Transport
 from tests.conftest import NOON, minutes
-from tests.services.faults import refuse_inserts, refuse_to_read_agents
+from tests.services.faults import refuse_inserts, refuse_to_read_history
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("handed_out")]
 IMAGE = {"type": "image", "url": "https://example.com/cat.png"}
@@ -160,7 +160,7 @@ def test_database_that_refuses(session):
 def test_message_whose_sender_fails_is_answered_by_somebody_else(
     session, clock, handed_out, caplog
 ):
-    with connection.execute_wrapper(refuse_to_read_agents):
+    with connection.execute_wrapper(refuse_to_read_history):
         sent = send(session, transport="http")
     assert sent.is_still_answered
     reply = Reply.objects.get()
@@ -247,9 +247,9 @@ class TestQueryCount:
             send(session)
 
     def test_http(self, session, django_assert_num_queries):
-        # Those, which take the reply on PostgreSQL, and the agent; otherwise taking it:
-        # savepoint, update, release. The history. Completing it: savepoint, all at once,
+        # Those, which take the reply on PostgreSQL; otherwise taking it: savepoint, update,
+        # what it is about, release. The history. Completing it: savepoint, all at once,
         # release (or savepoint, session, session, answer, events, reply, the next one,
         # release).
-        with django_assert_num_queries(8 if IN_ONE else 19):
+        with django_assert_num_queries(7 if IN_ONE else 20):
             send(session, transport="http")

@@ -137,6 +137,23 @@ class TestWarning:
         clock.shift(minutes(4))
         assert sweep_sessions() == SweepResult(expired=1)
 
+    def test_is_not_repeated_for_one_that_comes_back_with_a_lower_threshold(
+        self, session, clock
+    ):
+        clock.shift(minutes(26))
+        sweep_sessions()
+        update(session, timeout_minutes=31)
+        sweep_sessions()
+        update(session, timeout_minutes=30, warning_threshold_minutes=1)
+
+        assert sweep_sessions() == SweepResult()
+        clock.shift(minutes(3))
+        assert sweep_sessions() == SweepResult()
+        assert warnings(session) == [NOON + minutes(30), NOON + minutes(31)]
+        session.refresh_from_db()
+        assert session.warned_for == session.sweep_at == NOON + minutes(30)
+        assert session.last_sequence == session.events.count()
+
 
 class TestExpiry:
     def test_comes_at_the_very_instant(self, session, clock):
@@ -314,13 +331,29 @@ class TestBatches:
         with django_assert_num_queries(5 if connection.vendor == "postgresql" else 7):
             assert sweep_sessions().expired == count
 
-    def test_query_count_of_warnings(self, session, clock, django_assert_num_queries):
+    @pytest.mark.parametrize("count", [1, 10, 80])
+    def test_query_count_of_warnings(
+        self, session_factory, clock, count, django_assert_num_queries
+    ):
+        for _ in range(count):
+            session_factory()
         clock.shift(minutes(25))
 
-        # Savepoint, due sessions, warnings that count again, events, update, those looked
-        # at too soon, release.
-        with django_assert_num_queries(7):
-            assert sweep_sessions().warned == 1
+        # Savepoint, due sessions, warnings with events, which are one more on SQLite,
+        # release.
+        with django_assert_num_queries(4 if connection.vendor == "postgresql" else 5):
+            assert sweep_sessions().warned == count
+
+    def test_query_count_of_those_looked_at_too_soon(
+        self, session, clock, django_assert_num_queries
+    ):
+        clock.shift(minutes(10))
+        renew(session)
+        clock.shift(minutes(15))
+
+        # Savepoint, due sessions, when they are due, release.
+        with django_assert_num_queries(4):
+            assert sweep_sessions() == SweepResult()
 
     def test_query_count_with_nothing_due(self, session, django_assert_num_queries):
         with django_assert_num_queries(3):

@@ -18,6 +18,7 @@ from django_eliza_sessions.api.streaming import (
     wants_stream,
 )
 from django_eliza_sessions.api.views.base import ContractViewSet
+from django_eliza_sessions.exceptions import InvalidInputError
 from django_eliza_sessions.services import history, limits, lookup, messages, replies
 from django_eliza_sessions.services.storing import Transport
 
@@ -66,15 +67,20 @@ class MessageViewSet(ContractViewSet):
 
     def list(self, request: Request, **_path: str) -> HttpResponse:
         """Read the history."""
-        session = lookup.open_transcript(
-            principal=self.principal, session_id=self.session_id
-        )
-        query = single_values(request.query_params)
+        try:
+            query = single_values(request.query_params)
+            limit = parse_limit(query, default=DEFAULT_PAGE, maximum=MAX_PAGE)
+            before, after = parse_moment(query, "before"), parse_moment(query, "after")
+        except InvalidInputError:
+            # Whether there is such a session is said first.
+            lookup.get_session(principal=self.principal, session_id=self.session_id)
+            raise
         page = history.list_messages(
-            session=session,
-            limit=parse_limit(query, default=DEFAULT_PAGE, maximum=MAX_PAGE),
-            before=parse_moment(query, "before"),
-            after=parse_moment(query, "after"),
+            principal=self.principal,
+            session_id=self.session_id,
+            limit=limit,
+            before=before,
+            after=after,
         )
         return answer(presenters.message_page(page))
 

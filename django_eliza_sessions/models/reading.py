@@ -1,0 +1,107 @@
+"""What is said in a session: a page of it, and what a backend is told."""
+
+import json
+from datetime import datetime
+from functools import cache
+from uuid import UUID
+
+from django.db import models
+
+from django_eliza_sessions.models.columns import own_connection, prepared
+from django_eliza_sessions.models.message import Message
+from django_eliza_sessions.models.reply import Reply
+from django_eliza_sessions.models.session import Session
+from django_eliza_sessions.models.statements import Statement, selecting
+
+#: What a bound of a page asks of its messages.
+_BOUNDS = {
+    "before": "created_at < %(before)s",
+    "after": "created_at > %(after)s",
+    "live_at": f"EXISTS (SELECT 1 FROM {Session._meta.db_table} WHERE id = %(session)s "
+    "AND owner = %(owner)s AND closed_at IS NULL AND expires_at > %(live_at)s)",
+}
+
+
+def read_messages(
+    session_id: UUID,
+    limit: int,
+    *,
+    before: datetime | None = None,
+    after: datetime | None = None,
+    live_at: datetime | None = None,
+    owner: str = "",
+) -> list[Message]:
+    """Return the newest messages of a session, the newest first.
+
+    With ``after`` alone it is the oldest, the oldest first.
+
+    Args:
+        session_id: Which session.
+        limit: How many at most.
+        before: Only those strictly earlier.
+        after: Only those strictly later.
+        live_at: Only if the session is live then, and the owner's.
+        owner: Who must have created it, with ``live_at``.
+    """
+    bounds: dict[str, tuple[type[models.Model], str, object]] = {
+        "before": (Message, "created_at", before),
+        "after": (Message, "created_at", after),
+        "live_at": (Session, "expires_at", live_at),
+    }
+    given = {name: bound for name, bound in bounds.items() if bound[2] is not None}
+    params = prepared(
+        session=(Session, "id", session_id), owner=(Session, "owner", owner), **given
+    )
+    return _page(limit, tuple(given)).fetch(params)
+
+
+@cache
+def _page(limit: int, given: tuple[str, ...]) -> Statement:
+    conditions = ["session_id = %(session)s", *(_BOUNDS[name] for name in given)]
+    order = "" if "after" in given and "before" not in given else "DESC"
+    return selecting(
+        Message,
+        f"SELECT id FROM {Message._meta.db_table} WHERE {' AND '.join(conditions)} "
+        f"ORDER BY created_at {order} LIMIT {limit:d}",
+    )
+
+
+def said_before(reply: Reply, limit: int) -> list[tuple[bool, str, bool]]:
+    """Return the newest of what was said before, the oldest first.
+
+    Each answer comes right after its question.
+
+    Args:
+        reply: To the message in question.
+        limit: How many messages at most.
+
+    Returns:
+        Whether the agent said it, the text, and whether it was cut short.
+    """
+    params = prepared(
+        session=(Message, "session", reply.session_id),
+        before=(Message, "created_at", reply.created_at),
+    )
+    with own_connection().cursor() as cursor:
+        cursor.execute(_saying(limit), params)
+        said = [(bool(row[0]), *row[1:]) for row in cursor]  # SQLite has no booleans.
+        return [
+            (is_agent, content, is_agent and "incomplete" in json.loads(metadata))
+            for is_agent, content, metadata in said
+        ]
+
+
+@cache
+def _saying(limit: int) -> str:
+    newest = f"ORDER BY created_at DESC LIMIT {limit:d}"
+    # What the agent has said by now are answers to earlier messages, even where this
+    # one had to wait and so is older.
+    return (
+        "SELECT is_agent, content, CAST(metadata AS text) "
+        f"FROM (SELECT * FROM {Message._meta.db_table} WHERE session_id = %(session)s "
+        f"AND (is_agent OR created_at < %(before)s) {newest}) said "
+        "LEFT JOIN (SELECT answer_id, created_at AS asked_at "
+        f"FROM {Reply._meta.db_table} WHERE session_id = %(session)s "
+        f"AND created_at < %(before)s {newest}) asked ON answer_id = said.id "
+        "ORDER BY COALESCE(asked_at, created_at), is_agent"
+    )
