@@ -23,7 +23,7 @@ from benchmarks.target import prepare
 RECORDED = {
     "health": 4.0,
     "get session": 3.5,
-    "history, 50 of 200": 7.6,
+    "history, 50 of 200": 5.6,
     "heartbeat": 3.6,
     "create session": 8.8,
     "message accepted": 7.9,
