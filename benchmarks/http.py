@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    names = [operation.name for operation in operations("")]
+    names = [operation.name for operation in operations()]
     quoted = ", ".join(f"'{name}'" for name in names)
     databases = ["postgresql", "sqlite"]
     add("--database", nargs="+", choices=databases, default=databases, help="which")

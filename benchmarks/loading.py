@@ -16,11 +16,11 @@ from typing import Any
 
 from django.db import connection, connections, models, transaction
 
+from benchmarks.operations import AGENT_ID
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
 from django_eliza_sessions.services import clock
 from django_eliza_sessions.timeouts import TimeoutConfig
 
-AGENT_ID = uuid.UUID("3c90c3cc-0d44-4b50-8888-8dd25736052a")
 #: Whose sessions have a long history.
 TALKATIVE = uuid.UUID("11111111-2222-4333-8444-555555555555")
 LONG, MESSAGES, LONG_MESSAGES = 20, 5, 200

@@ -4,6 +4,7 @@ import os
 import resource
 import time
 from dataclasses import dataclass
+from operator import attrgetter
 
 from benchmarks.cpu import machine_seconds, tree_seconds
 from benchmarks.databases import PostgreSQL, SQLite
@@ -32,6 +33,31 @@ class Figures:
     statements: int | None = None
     wal: float | None = None
     others: float
+
+
+@dataclass(frozen=True, slots=True)
+class InTurns:
+    """The figures of one operation on several servers, which took turns.
+
+    Attributes:
+        figures: Of each round, by the server's name.
+    """
+
+    figures: dict[str, list[Figures]]
+
+    def all(self) -> list[Figures]:
+        """Return the figures of all servers and rounds."""
+        return [each for rounds in self.figures.values() for each in rounds]
+
+    def middle(self, name: str) -> Figures | None:
+        """Return a server's round in the middle by its rate, if it has any."""
+        rounds = sorted(self.figures.get(name, []), key=attrgetter("rate"))
+        return rounds[len(rounds) // 2] if rounds else None
+
+    def ratios(self, name: str, other: str) -> list[float]:
+        """Return a server's rate over another's in each round, the lowest first."""
+        rounds = zip(self.figures[name], self.figures.get(other, []), strict=False)
+        return sorted(one.rate / another.rate for one, another in rounds)
 
 
 class Scales:

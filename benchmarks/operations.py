@@ -9,6 +9,8 @@ from benchmarks.site import BASE
 BARE = f"{BASE}-bare"
 #: What a request costs that does nothing, and one that reads a row and does not use it.
 EMPTY, SELECT = "an empty view", "an empty view, one SELECT"
+#: The agent of ElizaOS' default character.
+AGENT_ID = "b850bc30-45f8-0041-a00a-83df46d8555d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class Operation:
         is_long: Whether the sessions are those with a long history.
         part: Of the production recipe, which it is for.
         needs_worker: Whether it is done only when a worker has done its part.
+        is_unheard: Whether nobody may answer it, be it later.
         is_bare: Whether it has nothing of this package: see ``benchmarks/urls.py``.
     """
 
@@ -31,12 +34,17 @@ class Operation:
     is_long: bool = False
     part: str = "web"
     needs_worker: bool = False
+    is_unheard: bool = False
     is_bare: bool = False
 
+    def manner(self) -> tuple[str, bool]:
+        """Return which part it is for, and whether there is a worker."""
+        return self.part, self.needs_worker
 
-def operations(agent_id: str) -> list[Operation]:
+
+def operations() -> list[Operation]:
     """Return every operation, in the order in which they disturb each other least."""
-    create = json.dumps({"agentId": agent_id, "userId": "{uuid}"})
+    create = json.dumps({"agentId": AGENT_ID, "userId": "{uuid}"})
     one, messages = BASE + "/{session}", BASE + "/{session}/messages"
     history = messages + "?limit=50"
     return [
@@ -57,19 +65,20 @@ def operations(agent_id: str) -> list[Operation]:
             part="messages",
         ),
         Operation(
-            name="message accepted",
-            method="POST",
-            path=messages,
-            body=_hello("websocket"),
-            part="messages",
-        ),
-        Operation(
             name="complete reply",
             method="POST",
             path=messages,
             body=_hello("websocket"),
             part="messages",
             needs_worker=True,
+        ),
+        Operation(
+            name="message accepted",
+            method="POST",
+            path=messages,
+            body=_hello("websocket"),
+            part="messages",
+            is_unheard=True,
         ),
     ]
 

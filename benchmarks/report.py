@@ -6,11 +6,12 @@ import subprocess
 import time
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 from benchmarks import peer
 from benchmarks.cpu import calibrate
 from benchmarks.driving import DRIVER
-from benchmarks.measuring import Figures
+from benchmarks.measuring import Figures, InTurns
 from benchmarks.operations import SELECT
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -19,6 +20,7 @@ HEADER = """# Results
 Written by the commands in [README.md](README.md), which says how to read it; not to be
 edited. Each section is of one run, and only the figures of one section can be compared.
 """
+OURS = "ours"
 RUNTIMES = (peer.BUN, peer.NODE)
 Row = list[str]
 
@@ -89,31 +91,30 @@ def _cpu(figures: Figures) -> float:
     return figures.server + (figures.database or 0)
 
 
-def ratios_table(runtime: str, ours: list[Figures], theirs: list[Figures]) -> str:
+def ratios_table(runtime: str, measured: list[InTurns]) -> str:
     """Return our figures beside a peer's of the same run, and beside those recorded of it.
 
     Args:
         runtime: What runs the peer.
-        theirs: Empty if it could not be run.
     """
-    others = {each.operation: each for each in theirs}
     rows = []
-    for each in ours:
-        other = others.get(each.operation)
-        wanted = peer.WANTED.get(each.operation, {}).get(runtime)
-        recorded = peer.RECORDED.get(each.operation, {}).get(runtime)
+    for turns in measured:
+        ours, theirs = turns.middle(OURS), turns.middle(runtime)
+        assert ours is not None
+        wanted = peer.WANTED.get(ours.operation, {}).get(runtime)
+        recorded = peer.RECORDED.get(ours.operation, {}).get(runtime)
         rows.append(
             [
-                each.operation,
-                number(each.rate),
-                number(other and other.rate),
-                _ratio(each.rate, other and other.rate),
+                ours.operation,
+                number(ours.rate),
+                number(theirs and theirs.rate),
+                _spread(turns.ratios(OURS, runtime)),
                 number(wanted),
-                _sum(each.server, each.database),
-                _sum(other.server, other.database) if other else "-",
-                _ratio(other and _cpu(other), _cpu(each)),
+                _sum(ours.server, ours.database),
+                _sum(theirs.server, theirs.database) if theirs else "-",
+                _ratio(theirs and _cpu(theirs), _cpu(ours)),
                 _sum(*recorded[1:]) if recorded else "-",
-                _ratio(recorded and sum(recorded[1:]), _cpu(each)),
+                _ratio(recorded and sum(recorded[1:]), _cpu(ours)),
             ]
         )
     head = ["Operation", "ours per second", f"{runtime} per second", "ours over theirs"]
@@ -121,32 +122,37 @@ def ratios_table(runtime: str, ours: list[Figures], theirs: list[Figures]) -> st
     return table([*head, "µs as recorded", "recorded over ours"], rows)
 
 
-def reach_table(runtime: str, ours: list[Figures], theirs: list[Figures]) -> str:
+def reach_table(runtime: str, measured: list[InTurns]) -> str:
     """Return how little CPU would do for what is wanted, and what is the least.
 
     The machine is busy all the time, so a rate rises as the CPU per request falls. The
     least is what an empty view costs that reads one row, and what our statements cost
     PostgreSQL: with everything of ours in Python for nothing.
     """
-    others = {each.operation: each for each in theirs}
-    [empty] = [each.server for each in ours if each.operation == SELECT]
+    middles = [each for turns in measured if (each := turns.middle(OURS))]
+    [empty] = [each.server for each in middles if each.operation == SELECT]
     rows = []
-    for each in ours:
-        if each.operation in others and each.operation in peer.WANTED:
-            wanted = peer.WANTED[each.operation][runtime]
-            reached = each.rate / others[each.operation].rate
+    for ours, turns in zip(middles, measured, strict=True):
+        ratios = turns.ratios(OURS, runtime)
+        if ratios and ours.operation in peer.WANTED:
+            wanted = peer.WANTED[ours.operation][runtime]
+            reached = median(ratios)
             rows.append(
                 [
-                    each.operation,
+                    ours.operation,
                     number(wanted),
                     f"{reached:.2f}",
-                    number(_cpu(each)),
-                    number(_cpu(each) * reached / wanted),
-                    number(empty + (each.database or 0)),
+                    number(_cpu(ours)),
+                    number(_cpu(ours) * reached / wanted),
+                    number(empty + (ours.database or 0)),
                 ]
             )
     head = ["Operation", "wanted", "reached", "µs", "µs that would do", "µs at least"]
     return table(head, rows) if rows else ""
+
+
+def _spread(ratios: list[float]) -> str:
+    return f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})" if ratios else "-"
 
 
 def _sum(server: float, database: float | None) -> str:

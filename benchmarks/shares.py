@@ -12,18 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.databases import PostgreSQL
-from benchmarks.driving import drive
 from benchmarks.http import DEFAULT_URL
 from benchmarks.operations import Operation, operations
-from benchmarks.service import KEY, web_service
-from benchmarks.target import WARM_UP, prepare
+from benchmarks.servers import Server
+from benchmarks.target import prepare, serve
 
 #: Who code belongs to, by what its path has in it; the first that fits.
 OWNERS = {
@@ -68,17 +66,15 @@ def main() -> None:
         sys.exit("There is no py-spy: pip install py-spy.")
     database = PostgreSQL(f"{options.url}_shares")
     prepare(database, SESSIONS, "persistent")
-    from benchmarks import loading
-
     found = {}
     try:
-        with tempfile.TemporaryDirectory() as directory:
-            some, long_ones = loading.write_sample(Path(directory))
-            for operation in operations(str(loading.AGENT_ID)):
-                if operation.name in NAMES:
-                    print(operation.name, file=sys.stderr)
-                    file = long_ones if operation.is_long else some
-                    found[operation.name] = _profile(profiler, operation, file, options)
+        for operation in operations():
+            if operation.name in NAMES:
+                print(operation.name, file=sys.stderr)
+                with serve(database, options.port, operation.part, answers=False) as server:
+                    found[operation.name] = _profile(
+                        profiler, operation, server, options.seconds
+                    )
         facts = report.facts(database.describe(), [])
     finally:
         database.drop()
@@ -86,22 +82,18 @@ def main() -> None:
 
 
 def _profile(
-    profiler: str, operation: Operation, sessions: Path, options: argparse.Namespace
+    profiler: str, operation: Operation, server: Server, seconds: int
 ) -> Counter[str]:
-    url = f"http://127.0.0.1:{options.port}"
-    stacks = sessions.with_name("stacks")
+    stacks = server.sessions.with_name("stacks")
     command = [profiler, "record", "--gil", "--subprocesses", "--format", "raw"]
     command += ["--rate", str(SAMPLES_PER_SECOND), "--output", str(stacks)]
-    with (
-        web_service(options.port, operation.part, answers=False) as pid,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        drive(url, operation, sessions, KEY, WARM_UP)
-        driving = pool.submit(drive, url, operation, sessions, KEY, options.seconds)
+    server.warm_up(operation)
+    with ThreadPoolExecutor(1) as pool:
+        driving = pool.submit(server.measure, operation, seconds)
         # It needs some time to begin, and to end.
-        duration = max(1, options.seconds - 3)
+        duration = str(max(1, seconds - 3))
         subprocess.run(
-            [*command, "--duration", str(duration), "--pid", str(pid)],
+            [*command, "--duration", duration, "--pid", str(server.pids[0])],
             check=True,
             stdout=subprocess.DEVNULL,
         )

@@ -3,24 +3,21 @@
 import os
 import sys
 import tempfile
-import time
 import uuid
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from benchmarks.cpu import children_of
 from benchmarks.databases import PostgreSQL, SQLite
-from benchmarks.driving import drive
 from benchmarks.inprocess import call
-from benchmarks.measuring import Figures, Scales
+from benchmarks.measuring import Figures
 from benchmarks.operations import Operation, operations
-from benchmarks.service import KEY, NOBODY, OWNER, celery_worker, web_service
+from benchmarks.servers import Server
+from benchmarks.service import NOBODY, OWNER, celery_worker, web_service
 from benchmarks.site import resident_megabytes
-
-#: Seconds of asking before what is measured, and of sending messages to be answered.
-WARM_UP, BURST = 2, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +37,6 @@ class Target:
     names: tuple[str, ...]
     connections: str
     port: int
-
-    @property
-    def url(self) -> str:
-        """Where our server is."""
-        return f"http://127.0.0.1:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,78 +74,62 @@ def prepare(database: PostgreSQL | SQLite, count: int, connections: str) -> None
 def run(target: Target) -> Measured:
     """Fill the database, and measure every operation on it."""
     prepare(target.database, target.count, target.connections)
-    from benchmarks import loading
-
     wanted = [
         operation
-        for operation in operations(str(loading.AGENT_ID))
+        for operation in operations()
         if operation.name in target.names or not target.names
     ]
-    with tempfile.TemporaryDirectory() as directory:
-        samples = loading.write_sample(Path(directory))
-        return _measure(target, wanted, *samples)
-
-
-def _measure(
-    target: Target, wanted: list[Operation], sessions: Path, long_sessions: Path
-) -> Measured:
-    from benchmarks.loading import settle
-
     figures: list[Figures] = []
     megabytes = 0.0
-    at_once = [operation for operation in wanted if not operation.needs_worker]
-    for part, operations_of_it in groupby(at_once, lambda operation: operation.part):
-        with web_service(target.port, part, answers=False) as pid:
-            for operation in operations_of_it:
-                file = long_sessions if operation.is_long else sessions
-                figures.append(_measure_one(target, operation, file, pid))
+    for (part, answers), those in groupby(wanted, Operation.manner):
+        with serve(target.database, target.port, part, answers=answers) as server:
+            for operation in those:
+                statements = None if answers else count_statements(operation, server)
+                server.warm_up(operation)
+                figures.append(server.measure(operation, target.seconds, statements))
                 tell(figures[-1])
-            megabytes = max([megabytes, *map(resident_megabytes, children_of(pid))])
-    settle()
-    for operation in wanted:
-        if operation.needs_worker:
-            figures.append(_measure_replies(target, operation, sessions))
-            tell(figures[-1])
+            if not answers:
+                processes = children_of(server.pids[0])
+                megabytes = max([megabytes, *map(resident_megabytes, processes)])
     return Measured(figures, megabytes)
 
 
-def _measure_one(target: Target, operation: Operation, file: Path, pid: int) -> Figures:
-    statements = _count_statements(operation, file)
-    drive(target.url, operation, file, KEY, WARM_UP)
-    scales = Scales([pid], target.database)
-    driven = drive(target.url, operation, file, KEY, target.seconds)
-    return scales.weigh(operation.name, driven, statements)
+@contextmanager
+def serve(
+    database: PostgreSQL | SQLite, port: int, part: str, *, answers: bool
+) -> Iterator[Server]:
+    """Run a part of the production recipe on a prepared database, and its worker.
 
-
-def _measure_replies(target: Target, operation: Operation, sessions: Path) -> Figures:
-    """Send messages for a moment, and wait until the last of them is answered."""
+    Args:
+        answers: Whether what is left to the worker is answered; otherwise none runs.
+    """
+    from benchmarks.loading import settle, write_sample
     from django_eliza_sessions.models import Reply
 
-    with ExitStack() as stack:
-        web = web_service(target.port, operation.part, answers=True)
-        pids = [stack.enter_context(web)]
-        if os.environ.get("CELERY_BROKER_URL"):
+    settle()
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        sessions, long_sessions = write_sample(Path(directory))
+        pids = [stack.enter_context(web_service(port, part, answers=answers))]
+        if answers and os.environ.get("CELERY_BROKER_URL"):
             pids.append(stack.enter_context(celery_worker()))
-        # Twice, because the first time everything is still being loaded.
-        for _ in range(2):
-            scales, began_at = Scales(pids, target.database), time.monotonic()
-            driven = drive(target.url, operation, sessions, KEY, BURST)
-            while Reply.objects.unfinished().exists():
-                time.sleep(0.05)
-            took = time.monotonic() - began_at
-        return scales.weigh(
-            operation.name, replace(driven, seconds=took, p50=None, p99=None)
+        yield Server(
+            url=f"http://127.0.0.1:{port}",
+            pids=pids,
+            database=database,
+            sessions=sessions,
+            long_sessions=long_sessions,
+            count_unanswered=Reply.objects.unfinished().count,
         )
 
 
-def _count_statements(operation: Operation, sessions: Path) -> int:
+def count_statements(operation: Operation, server: Server) -> int:
     """Have it done here, the second time counting what the database is asked."""
     from django.core.wsgi import get_wsgi_application
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     application = get_wsgi_application()
-    first, second = sessions.read_text().split()[:2]
+    first, second = server.sessions.read_text().split()[:2]
     call(application, operation, first, str(uuid.uuid4()))
     connection.ensure_connection()
     with CaptureQueriesContext(connection) as captured:
