@@ -1,12 +1,14 @@
 """Agents: who can be talked to, and who answers for them."""
 
 import uuid
-from typing import Any
+from collections.abc import Mapping
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+#: The timeouts that somebody sets; ``None`` inherits.
+Timeouts = Mapping[str, int | bool | None]
 #: A hundred years, so that every cutoff is a date.
 MAX_RETENTION_DAYS = 36_500
 
@@ -95,8 +97,8 @@ class Agent(models.Model):
         return f"{self.name} ({self.pk})"
 
     @property
-    def timeout_overrides(self) -> dict[str, Any]:
-        """This agent's own timeout values; ``None`` inherits."""
+    def timeout_overrides(self) -> Timeouts:
+        """This agent's own timeout values."""
         return {
             "timeout_minutes": self.timeout_minutes,
             "auto_renew": self.auto_renew,

@@ -2,10 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from types import NoneType
 from typing import Any
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: What PostgreSQL's drivers take as it is, unless it is for JSON.
+NATIVE = frozenset((UUID, str, bool, datetime, NoneType))
 
 
 def own_connection() -> BaseDatabaseWrapper:
@@ -31,13 +37,26 @@ def among(column: str, name: str) -> str:
     return f"{column} IN (SELECT value FROM json_each(%({name})s))"
 
 
+def prepare(
+    field: "models.Field[Any, Any]", value: object, own: BaseDatabaseWrapper
+) -> Any:
+    """Return a field's value as the database's driver takes it.
+
+    Django asks up to eight methods for that, also where the value stays what it is.
+    """
+    is_native = type(value) in NATIVE and own.vendor == "postgresql"
+    if is_native and not isinstance(field, models.JSONField):
+        return value
+    return field.get_db_prep_save(value, own)
+
+
 def many(model: type[models.Model], keys: Iterable[object]) -> Any:
     """Return keys of a model's rows as the one parameter that ``among`` takes.
 
     So it is one statement for any number of them, which is made and planned once.
     """
     own, field = own_connection(), field_of(model, model._meta.pk.name)
-    values = [field.get_db_prep_save(key, own) for key in keys]
+    values = [prepare(field, key, own) for key in keys]
     return values if own.vendor == "postgresql" else json.dumps(values)
 
 
@@ -45,7 +64,7 @@ def prepared(**values: tuple[type[models.Model], str, object]) -> dict[str, Any]
     """Return parameters by their names; each is a model, its field, and what that holds."""
     own = own_connection()
     return {
-        name: field_of(model, field).get_db_prep_save(value, own)
+        name: prepare(field_of(model, field), value, own)
         for name, (model, field, value) in values.items()
     }
 

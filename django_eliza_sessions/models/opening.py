@@ -6,7 +6,8 @@ from functools import cache
 
 from django.db import OperationalError, connection, models, transaction
 
-from django_eliza_sessions.models.agent import Agent
+from django_eliza_sessions.models.agent import Agent, Timeouts
+from django_eliza_sessions.models.columns import prepared
 from django_eliza_sessions.models.erasure import Erasure
 from django_eliza_sessions.models.rows import mark_stored, values_of
 from django_eliza_sessions.models.session import Session
@@ -26,7 +27,10 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 
 def open_session(
-    session: Session, digests: Sequence[str], rows: Sequence[models.Model]
+    session: Session,
+    inherited: Timeouts,
+    digests: Sequence[str],
+    rows: Sequence[models.Model],
 ) -> bool:
     """Store a session and what comes with it, if its agent is enabled, its user not erased.
 
@@ -35,6 +39,8 @@ def open_session(
 
     Args:
         session: Unsaved.
+        inherited: What the agent set when the session's deadlines were worked out, and
+            still must.
         digests: Of its user: the tombstones that there must not be.
         rows: Unsaved, too; as ``change_and_insert`` takes them.
 
@@ -42,8 +48,10 @@ def open_session(
         Whether they were stored.
     """
     params = values_of(session)
+    params |= prepared(**{f"its_{n}": (Agent, n, set_) for n, set_ in inherited.items()})
     params |= {f"digest_{number}": digest for number, digest in enumerate(digests)}
-    if change_and_insert(_statement(len(digests)), params, rows) is None:
+    statement = _statement(tuple(inherited), len(digests))
+    if change_and_insert(statement, params, rows) is None:
         return False
     mark_stored([session])
     return True
@@ -74,12 +82,15 @@ def await_openings() -> None:
 
 
 @cache
-def _statement(digests: int) -> Statement:
+def _statement(inherited: tuple[str, ...], digests: int) -> Statement:
+    is_still = "IS NOT DISTINCT FROM" if connection.vendor == "postgresql" else "IS"
+    unchanged = (f"agent.{name} {is_still} %(its_{name})s" for name in inherited)
     values = (f"%({field.attname})s" for field in inserted_fields(Session))
     unwanted = (f"%(digest_{number})s" for number in range(digests))
     select = (
         f"SELECT {', '.join(values)} FROM {Agent._meta.db_table} agent "
-        "WHERE agent.id = %(agent_id)s AND agent.enabled AND NOT EXISTS ("
+        f"WHERE agent.id = %(agent_id)s AND agent.enabled AND {' AND '.join(unchanged)} "
+        "AND NOT EXISTS ("
         f"SELECT 1 FROM {Erasure._meta.db_table} "
         f"WHERE user_digest IN ({', '.join(unwanted)}))"
     )

@@ -13,7 +13,13 @@ from typing import Any, TypeVar
 
 from django.db import connection, models, transaction
 
-from django_eliza_sessions.models.columns import field_of, many, own_connection, prepared
+from django_eliza_sessions.models.columns import (
+    field_of,
+    many,
+    own_connection,
+    prepare,
+    prepared,
+)
 from django_eliza_sessions.models.statements import (
     insert_sql,
     inserted_fields,
@@ -37,7 +43,7 @@ def values_of(row: models.Model) -> dict[str, Any]:
     """Return what a new row's columns get, by the names of its attributes."""
     own = own_connection()
     return {
-        field.attname: field.get_db_prep_save(getattr(row, field.attname), own)
+        field.attname: prepare(field, getattr(row, field.attname), own)
         for field in inserted_fields(type(row))
     }
 
@@ -151,9 +157,8 @@ def _update(
 
 def _prepare(model: type[models.Model], *values: Iterable[tuple[str, object]]) -> list[Any]:
     own = own_connection()
-    return [
-        field_of(model, name).get_db_prep_save(value, own) for name, value in chain(*values)
-    ]
+    pairs = chain(*values)
+    return [prepare(field_of(model, name), value, own) for name, value in pairs]
 
 
 def _execute(sql: str, params: Sequence[Any] | Mapping[str, Any]) -> int:

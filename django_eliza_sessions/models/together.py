@@ -18,6 +18,7 @@ from django_eliza_sessions.models.columns import (
     field_of,
     many,
     own_connection,
+    prepare,
     prepared,
     quote,
 )
@@ -147,14 +148,13 @@ class _Source:
         return f"{quote(self.field)} - {self.less:d}" if self.less else quote(self.field)
 
 
-def _source(value: object) -> _Source | None:
+def _source(value: Combinable) -> _Source:
     if isinstance(value, models.F):
         return _Source(value.name)  # type: ignore[attr-defined]  # the stubs lack it
-    if isinstance(value, CombinedExpression):
-        assert value.connector == Combinable.SUB  # noqa: S101 - nothing else is taken
-        field, less = value.get_source_expressions()
-        return _Source(field.name, less.value)
-    return None
+    assert isinstance(value, CombinedExpression)  # noqa: S101 - nothing else is taken,
+    assert value.connector == Combinable.SUB  # noqa: S101 - and nothing but less
+    field, less = value.get_source_expressions()
+    return _Source(field.name, less.value)
 
 
 #: What each of a new row's fields takes, in the order of ``inserted_fields``.
@@ -166,8 +166,10 @@ Also = tuple[type[models.Model], tuple[str, ...]]
 
 
 def _sources(row: models.Model) -> Sources:
-    fields = inserted_fields(type(row))
-    return tuple(_source(getattr(row, field.attname)) for field in fields)
+    values = [getattr(row, field.attname) for field in inserted_fields(type(row))]
+    return tuple(
+        [_source(value) if isinstance(value, Combinable) else None for value in values]
+    )
 
 
 def _settle(
@@ -210,7 +212,7 @@ def _values(rows: Sequence[models.Model], taken: Sequence[Sources]) -> dict[str,
         fields = zip(inserted_fields(type(row)), sources, strict=True)
         for place, (field, source) in enumerate(fields):
             if source is None:
-                value = field.get_db_prep_save(getattr(row, field.attname), own)
+                value = prepare(field, getattr(row, field.attname), own)
                 values[f"{number}_{place}"] = value
     return values
 

@@ -4,19 +4,30 @@ from uuid import UUID
 
 from django_eliza_sessions.exceptions import AgentNotFoundError
 from django_eliza_sessions.models import Agent
+from django_eliza_sessions.models.agent import Timeouts
 from django_eliza_sessions.models.rows import fetch_row
 from django_eliza_sessions.principals import Principal
 
+#: What agents set, as this process read it last.
+_remembered: dict[UUID, Timeouts] = {}
 
-def find_agent(*, principal: Principal, agent_id: UUID) -> Agent:
-    """Return an agent that the caller may talk to.
+
+def find_timeouts(*, principal: Principal, agent_id: UUID, may_guess: bool) -> Timeouts:
+    """Return what an agent sets that the caller may talk to.
+
+    Args:
+        may_guess: Whether what this process remembers will do: to read it costs as much
+            as to store a session, which is when it is looked at anyway.
 
     Raises:
         AgentNotFoundError: There is no such agent for the caller, or it is disabled.
     """
     may_use = principal.may_use_agent(agent_id)
-    agent = fetch_row(Agent, id=agent_id) if may_use else None
-    return check_enabled(agent, agent_id)
+    if may_use and may_guess and agent_id in _remembered:
+        return _remembered[agent_id]
+    agent = check_enabled(fetch_row(Agent, id=agent_id) if may_use else None, agent_id)
+    _remembered[agent_id] = agent.timeout_overrides
+    return agent.timeout_overrides
 
 
 def check_enabled(agent: Agent | None, agent_id: UUID) -> Agent:

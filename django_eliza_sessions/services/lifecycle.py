@@ -20,13 +20,13 @@ from django_eliza_sessions.exceptions import (
     SessionCreationError,
     SessionExpiredError,
 )
-from django_eliza_sessions.models import Agent, Erasure, Event, Session
+from django_eliza_sessions.models import Erasure, Event, Session
 from django_eliza_sessions.models.opening import open_session
 from django_eliza_sessions.models.rows import failing_alone, update_row
 from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services import clock, transitions
 from django_eliza_sessions.services.activity import touch
-from django_eliza_sessions.services.agents import agent_not_found, find_agent
+from django_eliza_sessions.services.agents import agent_not_found, find_timeouts
 from django_eliza_sessions.services.audit import Action, new_record, record
 from django_eliza_sessions.services.ending import end_locked
 from django_eliza_sessions.services.finishing import cancel_replies
@@ -38,7 +38,7 @@ from django_eliza_sessions.services.lookup import (
 from django_eliza_sessions.services.outbox import record_events, relay_after_commit
 from django_eliza_sessions.services.room import make_room
 from django_eliza_sessions.services.tombstones import digests_of
-from django_eliza_sessions.timeouts import TimeoutConfig, parse_overrides
+from django_eliza_sessions.timeouts import parse_overrides
 from django_eliza_sessions.wire import timestamp
 
 
@@ -92,39 +92,56 @@ def create_session(
             )
             if known is not None and known.session is not None:
                 return known.session
-            agent = find_agent(principal=principal, agent_id=agent_id)
-            make_room(principal=principal, user_id=user_id)
-            now = clock.now()
-            session = Session(
-                agent=agent,
-                user_id=user_id,
-                owner=principal.id,
-                metadata=metadata,
-                created_at=now,
-                last_activity_at=now,
-                renewed_at=now,
+            session = _store_session(
+                {"user_id": user_id, "agent_id": agent_id, "metadata": metadata},
+                overrides,
+                principal,
+                may_guess=not takes_turns,
             )
-            config = _inherited_config(agent).overridden_by(overrides)
-            transitions.configure(session, config)
-            event = transitions.next_event(session, Event.Kind.CREATED, now)
-            digests = digests_of(user_id)
-            creation = new_record(
-                Action.SESSION_CREATED,
-                session_id=session.pk,
-                actor=principal.id,
-                # By which an erasure finds it, also when the session is long purged.
-                user=digests[0],
-            )
-            if not open_session(session, digests, [event, creation]):
-                if Erasure.objects.filter(user_digest__in=digests).exists():
-                    raise _user_was_erased(user_id)
-                # It was there still when it was looked at.
-                raise agent_not_found(agent_id)
             relay_after_commit()
             remember(known, session=session)
     except Error as error:
         raise SessionCreationError("The session could not be stored.") from error
     return session
+
+
+def _store_session(
+    fields: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    principal: Principal,
+    *,
+    may_guess: bool,
+) -> Session:
+    agent_id, user_id = fields["agent_id"], fields["user_id"]
+    digests = digests_of(user_id)
+    inherited = find_timeouts(principal=principal, agent_id=agent_id, may_guess=may_guess)
+    make_room(principal=principal, user_id=user_id)
+    while True:
+        now = clock.now()
+        times = {"created_at": now, "last_activity_at": now, "renewed_at": now}
+        session = Session(owner=principal.id, **fields, **times)
+        config = conf.timeout_config.overridden_by(inherited).overridden_by(overrides)
+        transitions.configure(session, config)
+        event = transitions.next_event(session, Event.Kind.CREATED, now)
+        creation = new_record(
+            Action.SESSION_CREATED,
+            session_id=session.pk,
+            actor=principal.id,
+            # By which an erasure finds it, also when the session is long purged.
+            user=digests[0],
+        )
+        if open_session(session, inherited, digests, [event, creation]):
+            return session
+        if Erasure.objects.filter(user_digest__in=digests).exists():
+            raise PermissionDeniedError(
+                f"Everything of the userId {user_id} was erased on request, so it cannot "
+                "be used again; use a new one.",
+                user_id=str(user_id),
+            )
+        tried = inherited
+        inherited = find_timeouts(principal=principal, agent_id=agent_id, may_guess=False)
+        if inherited == tried:
+            raise agent_not_found(agent_id)  # It is there again, but was not just now.
 
 
 def renew_session(*, principal: Principal, session_id: UUID) -> Session:
@@ -171,7 +188,7 @@ def update_timeout(
         changes = parse_overrides(timeouts, conf.timeout_limits)
         if not changes:
             return session
-        inherited = _inherited_config(session.agent)
+        inherited = conf.timeout_config.overridden_by(session.agent.timeout_overrides)
         transitions.configure(
             session,
             session.timeout_config.overridden_by(
@@ -228,15 +245,3 @@ def _check_user(principal: Principal, user_id: UUID) -> None:
             f"You may open sessions for the userId {principal.user_id} only.",
             user_id=str(principal.user_id),
         )
-
-
-def _user_was_erased(user_id: UUID) -> PermissionDeniedError:
-    return PermissionDeniedError(
-        f"Everything of the userId {user_id} was erased on request, so it cannot be used "
-        "again; use a new one.",
-        user_id=str(user_id),
-    )
-
-
-def _inherited_config(agent: Agent) -> TimeoutConfig:
-    return conf.timeout_config.overridden_by(agent.timeout_overrides)

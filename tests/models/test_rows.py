@@ -137,7 +137,7 @@ class TestFetching:
     def test_reads_nothing_of_a_query_that_cannot_match(self, session):
         assert fetch_query(Session.objects.filter(agent_id__in=[])) == []
 
-    def test_follows_foreign_keys(self, session, django_assert_num_queries):
+    def test_follows_foreign_keys(self, session, agent, django_assert_num_queries):
         row = message(session)
         insert_rows([row])
         reply = Reply(session=session, message=row, created_at=NOON, lease_until=NOON)
@@ -146,7 +146,7 @@ class TestFetching:
         with django_assert_num_queries(1):
             reply = fetch_row(Reply, "message", "session", "session__agent", message=row.pk)
             assert reply.message == row
-            assert reply.session.agent == session.agent
+            assert reply.session.agent == agent
 
         for each in (reply, reply.message, reply.session, reply.session.agent):
             same(each)

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from django_eliza_sessions import signals
+from django_eliza_sessions.conf import conf
 from django_eliza_sessions.exceptions import (
     AgentNotFoundError,
     InvalidMetadataError,
@@ -14,6 +15,7 @@ from django_eliza_sessions.exceptions import (
     SessionCreationError,
 )
 from django_eliza_sessions.models import Agent, Event, Session
+from django_eliza_sessions.principals import Principal
 from django_eliza_sessions.services.lifecycle import create_session
 from tests.conftest import NOON, minutes
 from tests.services.faults import refuse_inserts
@@ -215,3 +217,70 @@ def test_query_count_without_a_transaction(
     # Agent, session with event and audit (or a transaction, and each on its own).
     with django_assert_num_queries(2 if connection.vendor == "postgresql" else 6):
         session_factory()
+    # The agent is remembered, where the one statement is enough.
+    with django_assert_num_queries(1 if connection.vendor == "postgresql" else 6):
+        session_factory()
+
+
+class TestAgentThatIsRemembered:
+    """Sessions are stored by what is remembered of their agent, if that still holds."""
+
+    @pytest.fixture(autouse=True)
+    def remembered(self, transactional_db, session_factory, asked_for):
+        session_factory()
+
+    @pytest.mark.parametrize(
+        ("field", "before", "after"),
+        [
+            ("timeout_minutes", None, 7),
+            ("timeout_minutes", 7, 8),
+            ("timeout_minutes", 7, None),
+            ("auto_renew", None, False),
+            ("auto_renew", False, True),
+            ("max_duration_minutes", None, 60),
+            ("warning_threshold_minutes", 3, None),
+        ],
+    )
+    def test_changes(self, session_factory, agent, field, before, after):
+        for value in (before, after):
+            Agent.objects.update(**{field: value})
+            expected = conf.timeout_config.overridden_by({field: value})
+
+            session = session_factory()
+
+            assert session.timeout_config == expected
+            assert Session.objects.get(pk=session.pk).timeout_config == expected
+            assert session.expires_at == expected.expires_at(
+                created_at=session.created_at, anchor=session.created_at
+            )
+
+    def test_is_disabled(self, session_factory, agent):
+        Agent.objects.update(enabled=False)
+        with pytest.raises(AgentNotFoundError):
+            session_factory()
+        Agent.objects.update(enabled=True)
+        assert session_factory().agent == agent
+
+    def test_is_deleted(self, session_factory, agent):
+        Session.objects.all().delete()
+        Agent.objects.all().delete()
+        with pytest.raises(AgentNotFoundError):
+            session_factory()
+
+    def test_is_not_the_callers(self, session_factory, agent):
+        stranger = Principal(id="key:app", agent_ids=frozenset([uuid.uuid4()]))
+        with pytest.raises(AgentNotFoundError):
+            session_factory(principal=stranger)
+
+    def test_changes_while_it_is_read(self, session_factory, agent):
+        """Each try finds another agent, until nobody changes it any more."""
+        values = iter([11, 12, 13])
+
+        def change(execute, sql, params, many, context):
+            if sql.startswith(("INSERT INTO", "WITH")) and (value := next(values, None)):
+                Agent.objects.update(timeout_minutes=value)
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(change):
+            session = session_factory()
+        assert session.timeout_minutes == 13
