@@ -13,10 +13,14 @@ from django_eliza_sessions.models.reply import Reply
 from django_eliza_sessions.models.session import Session
 from django_eliza_sessions.models.statements import Statement, selecting
 
+# SELECT keeps the values from PostgreSQL while it plans: as most sessions have fewer
+# messages than the average, it would plan anew for each, which takes longer than reading.
+_OF_SESSION = "session_id = (SELECT %(session)s)"
+_EARLIER = "created_at < (SELECT %(before)s)"
 #: What a bound of a page asks of its messages.
 _BOUNDS = {
-    "before": "created_at < %(before)s",
-    "after": "created_at > %(after)s",
+    "before": _EARLIER,
+    "after": "created_at > (SELECT %(after)s)",
     "live_at": f"EXISTS (SELECT 1 FROM {Session._meta.db_table} WHERE id = %(session)s "
     "AND owner = %(owner)s AND closed_at IS NULL AND expires_at > %(live_at)s)",
 }
@@ -57,7 +61,7 @@ def read_messages(
 
 @cache
 def _page(limit: int, given: tuple[str, ...]) -> Statement:
-    conditions = ["session_id = %(session)s", *(_BOUNDS[name] for name in given)]
+    conditions = [_OF_SESSION, *(_BOUNDS[name] for name in given)]
     order = "" if "after" in given and "before" not in given else "DESC"
     return selecting(
         Message,
@@ -98,10 +102,10 @@ def _saying(limit: int) -> str:
     # one had to wait and so is older.
     return (
         "SELECT is_agent, content, CAST(metadata AS text) "
-        f"FROM (SELECT * FROM {Message._meta.db_table} WHERE session_id = %(session)s "
-        f"AND (is_agent OR created_at < %(before)s) {newest}) said "
+        f"FROM (SELECT * FROM {Message._meta.db_table} WHERE {_OF_SESSION} "
+        f"AND (is_agent OR {_EARLIER}) {newest}) said "
         "LEFT JOIN (SELECT answer_id, created_at AS asked_at "
-        f"FROM {Reply._meta.db_table} WHERE session_id = %(session)s "
-        f"AND created_at < %(before)s {newest}) asked ON answer_id = said.id "
+        f"FROM {Reply._meta.db_table} WHERE {_OF_SESSION} "
+        f"AND {_EARLIER} {newest}) asked ON answer_id = said.id "
         "ORDER BY COALESCE(asked_at, created_at), is_agent"
     )
