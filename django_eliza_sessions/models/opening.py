@@ -97,4 +97,4 @@ def _statement(inherited: tuple[str, ...], digests: int) -> Statement:
     if connection.vendor == "postgresql":
         # What ``await_openings`` waits for; a plain SELECT's lock would not stop it.
         select += " FOR KEY SHARE OF agent"
-    return returning(Session, insert_from_sql(Session, select))
+    return returning(Session, insert_from_sql(Session, inserted_fields(Session), select))

@@ -1,6 +1,6 @@
 """The statements of ``rows``, each made once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -27,17 +27,17 @@ def inserted_fields(model: type[models.Model]) -> "list[models.Field[Any, Any]]"
 @cache
 def insert_sql(model: type[models.Model], count: int) -> str:
     """Return what stores so many rows."""
-    columns = [quote(field.column) for field in inserted_fields(model)]
-    row = f"({', '.join(['%s'] * len(columns))})"
-    return (
-        f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(columns)}) "
-        f"VALUES {', '.join([row] * count)}"
-    )
+    fields = inserted_fields(model)
+    row = f"({', '.join(['%s'] * len(fields))})"
+    return insert_from_sql(model, fields, f"VALUES {', '.join([row] * count)}")
 
 
-def insert_from_sql(model: type[models.Model], select: str) -> str:
-    """Return what stores the rows that a statement selects."""
-    return f"{insert_sql(model, 1).partition('VALUES ')[0]}{select}"
+def insert_from_sql(
+    model: type[models.Model], fields: "Iterable[models.Field[Any, Any]]", rows: str
+) -> str:
+    """Return what stores rows, as a statement selects them, with values for some fields."""
+    columns = ", ".join(quote(field.column) for field in fields)
+    return f"INSERT INTO {quote(model._meta.db_table)} ({columns}) {rows}"
 
 
 @cache

@@ -157,8 +157,9 @@ def _source(value: Combinable) -> _Source:
     return _Source(field.name, less.value)
 
 
-#: What each of a new row's fields takes, in the order of ``inserted_fields``.
-Sources = tuple[_Source | None, ...]
+#: The places in ``inserted_fields`` of what a new row has, and what is taken there from the
+#: changed one. Columns that are to be NULL are left out, which none has a default against.
+Sources = tuple[tuple[int, _Source | None], ...]
 #: A model, and what its new row takes.
 New = tuple[type[models.Model], Sources]
 #: A model, and the fields of its row that get new values.
@@ -168,7 +169,11 @@ Also = tuple[type[models.Model], tuple[str, ...]]
 def _sources(row: models.Model) -> Sources:
     values = [getattr(row, field.attname) for field in inserted_fields(type(row))]
     return tuple(
-        [_source(value) if isinstance(value, Combinable) else None for value in values]
+        [
+            (place, _source(value) if isinstance(value, Combinable) else None)
+            for place, value in enumerate(values)
+            if value is not None
+        ]
     )
 
 
@@ -179,9 +184,10 @@ def _settle(
 ) -> None:
     """Have the rows hold what is stored of them."""
     for row, sources in zip(rows, taken, strict=True):
-        for field, source in zip(inserted_fields(type(row)), sources, strict=True):
+        fields = inserted_fields(type(row))
+        for place, source in sources:
             if source is not None:
-                setattr(row, field.attname, source.read(found))
+                setattr(row, fields[place].attname, source.read(found))
 
 
 def _at_once(
@@ -209,9 +215,10 @@ def _values(rows: Sequence[models.Model], taken: Sequence[Sources]) -> dict[str,
     own = own_connection()
     values = {}
     for number, (row, sources) in enumerate(zip(rows, taken, strict=True)):
-        fields = zip(inserted_fields(type(row)), sources, strict=True)
-        for place, (field, source) in enumerate(fields):
+        fields = inserted_fields(type(row))
+        for place, source in sources:
             if source is None:
+                field = fields[place]
                 value = prepare(field, getattr(row, field.attname), own)
                 values[f"{number}_{place}"] = value
     return values
@@ -220,11 +227,13 @@ def _values(rows: Sequence[models.Model], taken: Sequence[Sources]) -> dict[str,
 def _inserts(news: Sequence[New], source: str) -> Iterator[str]:
     """Return what stores each of the new rows for each that the source has."""
     for number, (model, sources) in enumerate(news):
+        fields = [inserted_fields(model)[place] for place, _ in sources]
         values = (
             f"%({number}_{place})s" if taken is None else taken.sql()
-            for place, taken in enumerate(sources)
+            for place, taken in sources
         )
-        yield insert_from_sql(model, f"SELECT {', '.join(values)} FROM {source}")
+        select = f"SELECT {', '.join(values)} FROM {source}"
+        yield insert_from_sql(model, fields, select)
 
 
 @cache

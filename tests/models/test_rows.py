@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.db import transaction
 
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
@@ -190,3 +191,10 @@ class TestFetching:
             update_row(held, "renewal_count")
 
         assert count.result() == 5
+
+
+def test_what_may_be_null_is_null_by_default():
+    """``together`` leaves out of a new row what is to be NULL."""
+    models = apps.get_app_config("django_eliza_sessions").get_models()
+    fields = [field for model in models for field in model._meta.concrete_fields]
+    assert not [field for field in fields if field.null and field.has_db_default()]
