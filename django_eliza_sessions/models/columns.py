@@ -3,15 +3,22 @@
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from types import NoneType
 from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-#: What PostgreSQL's drivers take as it is, unless it is for JSON.
-NATIVE = frozenset((UUID, str, bool, datetime, NoneType))
+#: What PostgreSQL's drivers take as it is, by the field that holds it.
+NATIVE: dict[type, type] = {
+    models.BooleanField: bool,
+    models.CharField: str,
+    models.DateTimeField: datetime,
+    models.ForeignKey: UUID,
+    models.OneToOneField: UUID,
+    models.TextField: str,
+    models.UUIDField: UUID,
+}
 
 
 def own_connection() -> BaseDatabaseWrapper:
@@ -44,8 +51,9 @@ def prepare(
 
     Django asks up to eight methods for that, also where the value stays what it is.
     """
-    is_native = type(value) in NATIVE and own.vendor == "postgresql"
-    if is_native and not isinstance(field, models.JSONField):
+    is_native = type(value) is NATIVE.get(type(field)) and own.vendor == "postgresql"
+    # Of a time without a zone, Django knows which one is meant.
+    if is_native and not (isinstance(value, datetime) and value.tzinfo is None):
         return value
     return field.get_db_prep_save(value, own)
 

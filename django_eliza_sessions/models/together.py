@@ -158,7 +158,7 @@ def _source(value: Combinable) -> _Source:
 
 
 #: The places in ``inserted_fields`` of what a new row has, and what is taken there from the
-#: changed one. Columns that are to be NULL are left out, which none has a default against.
+#: changed one. What is to be NULL is left out: no such column has another default.
 Sources = tuple[tuple[int, _Source | None], ...]
 #: A model, and what its new row takes.
 New = tuple[type[models.Model], Sources]

@@ -22,12 +22,14 @@ def find_timeouts(*, principal: Principal, agent_id: UUID, may_guess: bool) -> T
     Raises:
         AgentNotFoundError: There is no such agent for the caller, or it is disabled.
     """
-    may_use = principal.may_use_agent(agent_id)
-    if may_use and may_guess and agent_id in _remembered:
-        return _remembered[agent_id]
-    agent = check_enabled(fetch_row(Agent, id=agent_id) if may_use else None, agent_id)
-    _remembered[agent_id] = agent.timeout_overrides
-    return agent.timeout_overrides
+    if not principal.may_use_agent(agent_id):
+        raise agent_not_found(agent_id)
+    remembered = _remembered.pop(agent_id, None)
+    if remembered is None or not may_guess:
+        agent = check_enabled(fetch_row(Agent, id=agent_id), agent_id)
+        remembered = agent.timeout_overrides
+    _remembered[agent_id] = remembered
+    return remembered
 
 
 def check_enabled(agent: Agent | None, agent_id: UUID) -> Agent:

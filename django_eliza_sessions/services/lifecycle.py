@@ -41,6 +41,9 @@ from django_eliza_sessions.services.tombstones import digests_of
 from django_eliza_sessions.timeouts import parse_overrides
 from django_eliza_sessions.wire import timestamp
 
+#: How often a session is tried to be stored while somebody changes its agent.
+TRIES = 5
+
 
 def create_session(
     *,
@@ -114,9 +117,11 @@ def _store_session(
 ) -> Session:
     agent_id, user_id = fields["agent_id"], fields["user_id"]
     digests = digests_of(user_id)
-    inherited = find_timeouts(principal=principal, agent_id=agent_id, may_guess=may_guess)
-    make_room(principal=principal, user_id=user_id)
-    while True:
+    for tried in range(TRIES):
+        inherited = find_timeouts(
+            principal=principal, agent_id=agent_id, may_guess=may_guess and not tried
+        )
+        make_room(principal=principal, user_id=user_id)
         now = clock.now()
         times = {"created_at": now, "last_activity_at": now, "renewed_at": now}
         session = Session(owner=principal.id, **fields, **times)
@@ -132,16 +137,13 @@ def _store_session(
         )
         if open_session(session, inherited, digests, [event, creation]):
             return session
-        if Erasure.objects.filter(user_digest__in=digests).exists():
-            raise PermissionDeniedError(
-                f"Everything of the userId {user_id} was erased on request, so it cannot "
-                "be used again; use a new one.",
-                user_id=str(user_id),
-            )
-        tried = inherited
-        inherited = find_timeouts(principal=principal, agent_id=agent_id, may_guess=False)
-        if inherited == tried:
-            raise agent_not_found(agent_id)  # It is there again, but was not just now.
+    if Erasure.objects.filter(user_digest__in=digests).exists():
+        raise PermissionDeniedError(
+            f"Everything of the userId {user_id} was erased on request, so it cannot "
+            "be used again; use a new one.",
+            user_id=str(user_id),
+        )
+    raise agent_not_found(agent_id)  # It was there each time, and then was not.
 
 
 def renew_session(*, principal: Principal, session_id: UUID) -> Session:

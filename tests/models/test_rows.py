@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
-from django.db import transaction
+from django.db import connections, transaction
 
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
+from django_eliza_sessions.models.columns import prepare
 from django_eliza_sessions.models.rows import (
     fetch_query,
     fetch_row,
@@ -198,3 +199,34 @@ def test_what_may_be_null_is_null_by_default():
     models = apps.get_app_config("django_eliza_sessions").get_models()
     fields = [field for model in models for field in model._meta.concrete_fields]
     assert not [field for field in fields if field.null and field.has_db_default()]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("user_id", uuid.UUID(int=7)),
+        ("user_id", str(uuid.UUID(int=7))),
+        ("agent_id", uuid.UUID(int=7)),
+        ("agent_id", str(uuid.UUID(int=7))),
+        ("owner", "key:app"),
+        ("owner", 7),
+        ("legal_hold", True),
+        ("legal_hold", "True"),
+        ("renewal_count", True),
+        ("renewal_count", 7),
+        ("closed_at", None),
+        ("closed_at", NOON),
+        ("hold_reason", Session.CloseReason.ENDED),
+    ],
+)
+def test_values_are_prepared_as_django_does_it(field, value):
+    [column] = [each for each in Session._meta.concrete_fields if each.attname == field]
+    ours = prepare(column, value, connections["default"])
+    theirs = column.get_db_prep_save(value, connections["default"])
+    assert (type(ours), ours) == (type(theirs), theirs)
+
+
+def test_times_without_a_zone_are_djangos():
+    column = Session._meta.get_field("closed_at")
+    with pytest.warns(RuntimeWarning, match="naive"):
+        prepare(column, NOON.replace(tzinfo=None), connections["default"])

@@ -12,10 +12,12 @@ from django_eliza_sessions.exceptions import (
     AgentNotFoundError,
     InvalidMetadataError,
     InvalidTimeoutConfigError,
+    PermissionDeniedError,
     SessionCreationError,
 )
 from django_eliza_sessions.models import Agent, Event, Session
-from django_eliza_sessions.principals import Principal
+from django_eliza_sessions.principals import SYSTEM, Principal
+from django_eliza_sessions.services.erasure import erase_user
 from django_eliza_sessions.services.lifecycle import create_session
 from tests.conftest import NOON, minutes
 from tests.services.faults import refuse_inserts
@@ -284,3 +286,26 @@ class TestAgentThatIsRemembered:
         with connection.execute_wrapper(change):
             session = session_factory()
         assert session.timeout_minutes == 13
+
+    def test_changes_and_changes_back(self, session_factory, agent):
+        def change(execute, sql, params, many, context):
+            if not (sql.startswith(("INSERT INTO", "WITH")) and next(once, False)):
+                return execute(sql, params, many, context)
+            Agent.objects.update(timeout_minutes=7)
+            answer = execute(sql, params, many, context)
+            Agent.objects.update(timeout_minutes=None)
+            return answer
+
+        once = iter([True])
+        with connection.execute_wrapper(change):
+            assert session_factory().timeout_minutes == 30
+
+    def test_is_disabled_for_a_user_who_was_erased(self, session_factory, agent):
+        user_id = uuid.uuid4()
+        erase_user(principal=SYSTEM, user_id=user_id)
+        Agent.objects.update(enabled=False)
+        with pytest.raises(AgentNotFoundError):
+            session_factory(user_id=user_id)
+        Agent.objects.update(enabled=True)
+        with pytest.raises(PermissionDeniedError):
+            session_factory(user_id=user_id)
