@@ -65,16 +65,16 @@ def _measure(database: PostgreSQL) -> dict[str, float]:
     from django.core.wsgi import get_wsgi_application
     from django.db import connection
 
-    from benchmarks import loading
+    from benchmarks.loading import TALKATIVE
     from django_eliza_sessions.models import Session
 
     application = get_wsgi_application()
     some = [str(pk) for pk in Session.objects.values_list("pk", flat=True)]
-    long_ones = Session.objects.of_user(loading.TALKATIVE)
+    long_ones = Session.objects.of_user(TALKATIVE)
     longer = [str(pk) for pk in long_ones.values_list("pk", flat=True)]
     costs: dict[str, list[float]] = {name: [] for name in RECORDED}
     for _ in range(ROUNDS):
-        for operation in operations(str(loading.AGENT_ID)):
+        for operation in operations():
             if operation.name not in RECORDED:
                 continue
             sessions = longer if operation.is_long else some
