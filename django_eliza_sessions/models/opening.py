@@ -48,7 +48,8 @@ def open_session(
         Whether they were stored.
     """
     params = values_of(session)
-    params |= prepared(**{f"its_{n}": (Agent, n, set_) for n, set_ in inherited.items()})
+    held = {f"its_{name}": (Agent, name, value) for name, value in inherited.items()}
+    params |= prepared(**held)
     params |= {f"digest_{number}": digest for number, digest in enumerate(digests)}
     statement = _statement(tuple(inherited), len(digests))
     if change_and_insert(statement, params, rows) is None:

@@ -151,10 +151,10 @@ class _Source:
 def _source(value: Combinable) -> _Source:
     if isinstance(value, models.F):
         return _Source(value.name)  # type: ignore[attr-defined]  # the stubs lack it
-    assert isinstance(value, CombinedExpression)  # noqa: S101 - nothing else is taken,
-    assert value.connector == Combinable.SUB  # noqa: S101 - and nothing but less
-    field, less = value.get_source_expressions()
-    return _Source(field.name, less.value)
+    if isinstance(value, CombinedExpression) and value.connector == Combinable.SUB:
+        field, less = value.get_source_expressions()
+        return _Source(field.name, less.value)
+    raise TypeError(f"A new row takes F, or F less a number, not {value!r}.")
 
 
 #: The places in ``inserted_fields`` of what a new row has, and what is taken there from the

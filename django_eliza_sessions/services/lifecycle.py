@@ -20,7 +20,7 @@ from django_eliza_sessions.exceptions import (
     SessionCreationError,
     SessionExpiredError,
 )
-from django_eliza_sessions.models import Erasure, Event, Session
+from django_eliza_sessions.models import Event, Session
 from django_eliza_sessions.models.opening import open_session
 from django_eliza_sessions.models.rows import failing_alone, update_row
 from django_eliza_sessions.principals import Principal
@@ -37,7 +37,7 @@ from django_eliza_sessions.services.lookup import (
 )
 from django_eliza_sessions.services.outbox import record_events, relay_after_commit
 from django_eliza_sessions.services.room import make_room
-from django_eliza_sessions.services.tombstones import digests_of
+from django_eliza_sessions.services.tombstones import check_not_erased, digests_of
 from django_eliza_sessions.timeouts import parse_overrides
 from django_eliza_sessions.wire import timestamp
 
@@ -121,6 +121,8 @@ def _store_session(
         inherited = find_timeouts(
             principal=principal, agent_id=agent_id, may_guess=may_guess and not tried
         )
+        if tried:
+            check_not_erased(user_id)
         make_room(principal=principal, user_id=user_id)
         now = clock.now()
         times = {"created_at": now, "last_activity_at": now, "renewed_at": now}
@@ -137,12 +139,6 @@ def _store_session(
         )
         if open_session(session, inherited, digests, [event, creation]):
             return session
-    if Erasure.objects.filter(user_digest__in=digests).exists():
-        raise PermissionDeniedError(
-            f"Everything of the userId {user_id} was erased on request, so it cannot "
-            "be used again; use a new one.",
-            user_id=str(user_id),
-        )
     raise agent_not_found(agent_id)  # It was there each time, and then was not.
 
 

@@ -5,6 +5,8 @@ from uuid import UUID
 from django.utils.crypto import salted_hmac
 
 from django_eliza_sessions.conf import read_secret_keys
+from django_eliza_sessions.exceptions import PermissionDeniedError
+from django_eliza_sessions.models import Erasure
 
 
 def digests_of(user_id: UUID) -> list[str]:
@@ -18,3 +20,17 @@ def digests_of(user_id: UUID) -> list[str]:
         ).hexdigest()
         for key in read_secret_keys()
     ]
+
+
+def check_not_erased(user_id: UUID) -> None:
+    """Refuse a user who has a tombstone.
+
+    Raises:
+        PermissionDeniedError: Everything of this user was erased.
+    """
+    if Erasure.objects.filter(user_digest__in=digests_of(user_id)).exists():
+        raise PermissionDeniedError(
+            f"Everything of the userId {user_id} was erased on request, so it cannot be "
+            "used again; use a new one.",
+            user_id=str(user_id),
+        )

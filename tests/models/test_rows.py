@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from django.apps import apps
 from django.db import connections, transaction
+from django.db.models import F
 
 from django_eliza_sessions.models import Agent, Event, Message, Reply, Session
+from django_eliza_sessions.models.activity import update_session
 from django_eliza_sessions.models.columns import prepare
 from django_eliza_sessions.models.rows import (
     fetch_query,
@@ -230,3 +232,9 @@ def test_times_without_a_zone_are_djangos():
     column = Session._meta.get_field("closed_at")
     with pytest.warns(RuntimeWarning, match="naive"):
         prepare(column, NOON.replace(tzinfo=None), connections["default"])
+
+
+def test_new_rows_take_nothing_else_from_the_changed_one(session):
+    event = Event(session=session, sequence=F("last_sequence") + 1, kind="renewed")
+    with pytest.raises(TypeError, match="F less a number"):
+        update_session(session.pk, NOON, rows=[event])
