@@ -8,6 +8,9 @@ from django.utils.module_loading import import_string
 from django_eliza_sessions.backends.base import AgentBackend
 from django_eliza_sessions.conf import conf
 
+#: Messages: as many as a database counts to.
+MOST = 2**31 - 1
+
 
 class UnknownBackendError(LookupError):
     """No backend is configured under the alias."""
@@ -30,11 +33,25 @@ class BackendHandler:
         if entry is None:
             known = ", ".join(sorted(conf.backends))
             raise UnknownBackendError(f"No backend {alias!r}; configured are: {known}.")
-        made_for, backend = self._made.get(alias, (None, None))
-        if backend is None or made_for != entry:
+        backend = self._find(alias, entry)
+        if backend is None:
             backend = import_string(entry["BACKEND"])(entry.get("OPTIONS", {}))
             self._made[alias] = (entry, backend)
         return backend
+
+    def _find(self, alias: str, entry: Mapping[str, Any]) -> AgentBackend | None:
+        """Return the backend that was made of an entry, if it was."""
+        made_for, backend = self._made.get(alias, (None, None))
+        return backend if made_for == entry else None
+
+    def history_limits(self) -> dict[str, int]:
+        """Return how many earlier messages backends want, by their aliases.
+
+        Only of those that are made: others may be large, and never be needed here.
+        """
+        made = ((alias, self._find(alias, entry)) for alias, entry in conf.backends.items())
+        limits = ((alias, backend.history_limit) for alias, backend in made if backend)
+        return {alias: limit for alias, limit in limits if 0 <= limit <= MOST}
 
 
 backends = BackendHandler()

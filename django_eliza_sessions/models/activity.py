@@ -4,7 +4,7 @@ What is added, messages and events and replies, is counted by the same statement
 stored together with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,6 +17,7 @@ from django_eliza_sessions.models.agent import Agent
 from django_eliza_sessions.models.columns import own_connection, prepared
 from django_eliza_sessions.models.event import Event
 from django_eliza_sessions.models.message import Message
+from django_eliza_sessions.models.reading import limits_param, saying_for
 from django_eliza_sessions.models.renewing import (
     function,
     is_renewable,
@@ -40,6 +41,7 @@ def update_session(
     by_hand: bool = False,
     caller: Principal | None = None,
     ending: Change | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> Session | None:
     """Note a sign of life in a live session, renew it if it renews itself, and add to it.
 
@@ -70,9 +72,12 @@ def update_session(
         ending: What becomes of a reply at the same time. Nothing is done if its row has
             another status or fencing number by now, or, with a caller, if it is locked or
             another reply is unfinished.
+        limits: How many earlier messages backends are told, by their aliases, where a
+            reply is added that is held already.
 
     Returns:
-        The session as stored, with its agent where a reply is taken with it; ``None``
+        The session as stored; where a reply is taken with it, with its agent, and on
+        PostgreSQL the reply has what its backend is told, if its limit is given; ``None``
         where nothing was done: there is none, it is over, it is to be renewed by hand and
         already lasts until its maximum duration, or for what ``caller`` and ``ending``
         say.
@@ -91,8 +96,8 @@ def update_session(
             values[f"reply_{name}"] = (Reply, name, getattr(ending.row, name))
     own = own_connection()
     is_alone = not rows and not by_hand and own.get_autocommit()
-    takes_reply = any(
-        isinstance(row, Reply) and row.status == Reply.Status.RUNNING for row in rows
+    taken = next(
+        (r for r in rows if isinstance(r, Reply) and r.status == Reply.Status.RUNNING), None
     )
     statement = _statement(
         _Shape(
@@ -103,14 +108,20 @@ def update_session(
             is_owned=owner is not None,
             agents=None if agent_ids is None else len(agent_ids),
             ends_reply=ending is not None,
-            takes_reply=takes_reply,
+            takes_reply=taken is not None,
             has_message=any(isinstance(row, Message) for row in rows),
             events=sum(isinstance(row, Event) for row in rows),
         )
     )
+    params = prepared(**values)
+    if taken is None:
+        return cast("Session | None", change_and_insert(statement, params, rows, ending))
     # Who takes a reply talks to the agent next.
-    related = ("agent",) if takes_reply else ()
-    found = change_and_insert(statement, prepared(**values), rows, ending, related)
+    params |= limits_param(limits or {})
+    told = saying_for("t0.id", "t0.last_message_at", "t1.backend")
+    found = change_and_insert(statement, params, rows, ending, ("agent",), told)
+    if found is not None:
+        taken.told = found.told
     return cast("Session | None", found)
 
 
@@ -132,25 +143,25 @@ class _Shape:
 
 @cache
 def _statement(shape: _Shape) -> Statement:
-    changes = dict(_counted(shape))
+    changes = [*_counted(shape)]
     if shape.is_sign_of_life:
-        changes |= renewal(by_hand=shape.by_hand)
+        changes.append(renewal(by_hand=shape.by_hand))
     return returning(
         Session,
         f"UPDATE {Session._meta.db_table} AS t0 "
-        f"SET {', '.join(f'{name} = {value}' for name, value in changes.items())} "
+        f"SET {', '.join(changes)} "
         f"WHERE {' AND '.join(_conditions(shape))}",
     )
 
 
-def _counted(shape: _Shape) -> Iterator[tuple[str, str]]:
+def _counted(shape: _Shape) -> Iterator[str]:
     if shape.has_message:
         later = shifted("last_message_at", "+", one("millisecond"))
         next_free = f"COALESCE({later}, %(now)s)"
-        yield "message_count", "message_count + 1"
-        yield "last_message_at", function("greatest", "%(now)s", next_free)
+        yield "message_count = message_count + 1"
+        yield f"last_message_at = {function('greatest', '%(now)s', next_free)}"
     if shape.events:
-        yield "last_sequence", f"last_sequence + {shape.events:d}"
+        yield f"last_sequence = last_sequence + {shape.events:d}"
 
 
 def _conditions(shape: _Shape) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """What is said in a session: a page of it, and what a backend is told."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 
 from django_eliza_sessions.models.columns import own_connection, prepared
 from django_eliza_sessions.models.message import Message
@@ -73,7 +74,8 @@ def _page(limit: int, given: tuple[str, ...]) -> Statement:
 def said_before(reply: Reply, limit: int) -> list[tuple[bool, str, bool]]:
     """Return the newest of what was said before, the oldest first.
 
-    Each answer comes right after its question.
+    Each answer comes right after its question. Nothing is asked where it came with the
+    reply.
 
     Args:
         reply: To the message in question.
@@ -82,30 +84,63 @@ def said_before(reply: Reply, limit: int) -> list[tuple[bool, str, bool]]:
     Returns:
         Whether the agent said it, the text, and whether it was cut short.
     """
-    params = prepared(
-        session=(Message, "session", reply.session_id),
-        before=(Message, "created_at", reply.created_at),
-    )
-    with own_connection().cursor() as cursor:
-        cursor.execute(_saying(limit), params)
-        said = [(bool(row[0]), *row[1:]) for row in cursor]  # SQLite has no booleans.
-        return [
-            (is_agent, content, is_agent and "incomplete" in json.loads(metadata))
-            for is_agent, content, metadata in said
-        ]
+    if reply.told is not None:
+        said = json.loads(reply.told)
+    else:
+        params = prepared(
+            session=(Message, "session", reply.session_id),
+            before=(Message, "created_at", reply.created_at),
+        )
+        with own_connection().cursor() as cursor:
+            cursor.execute(_saying_alone(limit), params)
+            said = cursor.fetchall()
+    # SQLite has no booleans.
+    return [(bool(is_agent), text, bool(is_cut)) for is_agent, text, is_cut in said]
 
 
 @cache
-def _saying(limit: int) -> str:
-    newest = f"ORDER BY created_at DESC LIMIT {limit:d}"
+def _saying_alone(limit: int) -> str:
+    return f"SELECT {_said()} {_saying(_OF_SESSION, _EARLIER, str(limit))}"
+
+
+def saying_for(session: str, before: str, backend: str) -> str:
+    """Return ``Reply.told`` in SQL, for statements of PostgreSQL that take a reply.
+
+    It is ``NULL`` where ``limits``, a parameter made by ``limits_param``, lacks the
+    backend.
+
+    Args:
+        session: The session's id, in SQL.
+        before: The time of the message in question.
+        backend: The alias of the backend.
+    """
+    limit = f"(%(limits)s::jsonb ->> {backend})::int"
+    saying = _saying(f"session_id = {session}", f"created_at < {before}", limit)
+    said = f"ARRAY(SELECT json_build_array({_said()}) {saying})"
+    return f"CASE WHEN {limit} >= 0 THEN array_to_json({said})::text END"
+
+
+def limits_param(limits: Mapping[str, int]) -> dict[str, str]:
+    """Return how many earlier messages backends are told, by alias, as a parameter."""
+    return {"limits": json.dumps(limits)}
+
+
+def _said() -> str:
+    is_cut = "metadata -> 'incomplete' IS NOT NULL"
+    if connection.vendor == "sqlite":
+        is_cut = "json_type(metadata, '$.incomplete') IS NOT NULL"
+    return f"is_agent, content, is_agent AND {is_cut}"
+
+
+def _saying(of_session: str, earlier: str, limit: str) -> str:
+    newest = f"ORDER BY created_at DESC LIMIT {limit}"
     # What the agent has said by now are answers to earlier messages, even where this
     # one had to wait and so is older.
     return (
-        "SELECT is_agent, content, CAST(metadata AS text) "
-        f"FROM (SELECT * FROM {Message._meta.db_table} WHERE {_OF_SESSION} "
-        f"AND (is_agent OR {_EARLIER}) {newest}) said "
+        f"FROM (SELECT * FROM {Message._meta.db_table} WHERE {of_session} "
+        f"AND (is_agent OR {earlier}) {newest}) said "
         "LEFT JOIN (SELECT answer_id, created_at AS asked_at "
-        f"FROM {Reply._meta.db_table} WHERE {_OF_SESSION} "
-        f"AND {_EARLIER} {newest}) asked ON answer_id = said.id "
+        f"FROM {Reply._meta.db_table} WHERE {of_session} "
+        f"AND {earlier} {newest}) asked ON answer_id = said.id "
         "ORDER BY COALESCE(asked_at, created_at), is_agent"
     )

@@ -6,37 +6,43 @@ Tests hold them to the arithmetic of ``timeouts.py``, on both databases.
 from django.db import connection
 
 
-def renewal(*, by_hand: bool) -> dict[str, str]:
-    """Return what a sign of life makes of a session's fields, by their names.
+def renewal(*, by_hand: bool) -> str:
+    """Return what a sign of life makes of a session, as SET takes it.
 
     Args:
         by_hand: Whether it is renewed whatever its ``auto_renew`` says.
     """
-    anchor = function("greatest", "renewed_at", "%(now)s")
-    idle_deadline = shifted(anchor, "+", _minutes("timeout_minutes"))
-    deadline = function("least", idle_deadline, _hard_deadline())
-    warning = shifted(deadline, "-", _minutes("warning_threshold_minutes"))
-    renews = is_renewable()
-    if not by_hand:
-        renews += " AND auto_renew"
-
-    def renewed(name: str, value: str) -> str:
-        return f"CASE WHEN {renews} THEN {value} ELSE {name} END"
-
+    renews = "expires_at < hard_deadline"
     # Where nothing is left to renew, it is a microsecond after the last renewal, which the
     # wire does not show: both may come in one millisecond (``Session.was_just_renewed``).
-    past = f"auto_renew AND renewal_count > 0 AND NOT {is_renewable()}"
+    past = f"auto_renew AND renewal_count > 0 AND NOT {renews}"
     after = shifted("renewed_at", "+", one("microsecond"))
     latest = f"CASE WHEN {past} THEN {after} ELSE last_activity_at END"
 
-    return {
+    def renewed(name: str, value: str) -> str:
+        return f"CASE WHEN renews THEN {value} ELSE {name} END"
+
+    fields = {
         "last_activity_at": function("greatest", "last_activity_at", "%(now)s", latest),
-        "renewed_at": renewed("renewed_at", anchor),
+        "renewed_at": renewed("renewed_at", "anchor"),
         "renewal_count": renewed("renewal_count", "renewal_count + 1"),
-        "expires_at": renewed("expires_at", deadline),
-        "warns_at": renewed("warns_at", warning),
-        "sweep_at": renewed("sweep_at", function("least", "sweep_at", warning)),
+        "expires_at": renewed("expires_at", "deadline"),
+        "warns_at": renewed("warns_at", "warning"),
+        "sweep_at": renewed("sweep_at", function("least", "sweep_at", "warning")),
     }
+    # Each is made of those before it.
+    anchor = function("greatest", "renewed_at", "%(now)s")
+    known = f"SELECT {anchor} AS anchor, {_hard_deadline()} AS hard_deadline"
+    idle_deadline = shifted("anchor", "+", _minutes("timeout_minutes"))
+    terms = {
+        "renews": renews if by_hand else f"auto_renew AND {renews}",
+        "deadline": function("least", idle_deadline, "hard_deadline"),
+        "warning": shifted("deadline", "-", _minutes("warning_threshold_minutes")),
+    }
+    for name, value in terms.items():
+        known = f"SELECT *, {value} AS {name} FROM ({known}) AS of_{name}"
+    values = f"SELECT {', '.join(fields.values())} FROM ({known}) AS renewal"
+    return f"({', '.join(fields)}) = ({values})"
 
 
 def is_renewable() -> str:

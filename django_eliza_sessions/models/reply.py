@@ -99,6 +99,9 @@ class Reply(models.Model):
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
     error = models.TextField(_("error"), blank=True)
 
+    #: What ``reading.said_before`` tells the backend, where it came with the reply.
+    told: str | None = None
+
     objects = ReplyQuerySet.as_manager()
 
     class Meta:

@@ -85,11 +85,16 @@ Converter = tuple[int, Callable[..., Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement that returns rows, with those that they refer to."""
+    """A statement that returns rows, with those that they refer to.
+
+    Attributes:
+        annotation: The attribute that gets a row's last value, if it is in no part.
+    """
 
     sql: str
     parts: list[_Part]
     converters: list[Converter]
+    annotation: str = ""
 
     def fetch(self, params: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
         """Return the instances that the database answers with."""
@@ -106,6 +111,9 @@ class Statement:
             if part.link is not None:
                 for parent, child in zip(found[part.parent], children, strict=True):
                     part.link.set_cached_value(parent, child)
+        if self.annotation:
+            for instance, row in zip(found[0], rows, strict=True):
+                setattr(instance, self.annotation, row[-1])
         return found[0]
 
 
@@ -155,14 +163,17 @@ def select(
 
 
 @cache
-def select_changed(model: type[models.Model], related: tuple[str, ...]) -> Statement:
+def select_changed(
+    model: type[models.Model], related: tuple[str, ...], told: str
+) -> Statement:
     """Return what reads rows that a part of the statement, ``changed``, returns whole."""
     columns, tables, whole = _with_related(model, related)
     # Its own columns are as ``returning`` has made them.
-    others = columns[len(whole.parts[0].names) :]
-    return replace(
-        whole, sql=f"SELECT {', '.join(['t0.*', *others])} FROM changed t0{tables}"
-    )
+    read = ["t0.*", *columns[len(whole.parts[0].names) :]]
+    if told:
+        read.append(told)
+    sql = f"SELECT {', '.join(read)} FROM changed t0{tables}"
+    return replace(whole, sql=sql, annotation="told" if told else "")
 
 
 def _with_related(

@@ -55,6 +55,7 @@ def change_and_insert(
     rows: Sequence[models.Model] = (),
     also: Change | None = None,
     related: tuple[str, ...] = (),
+    told: str = "",
 ) -> Any:
     """Change a row, and if there was such a row, store new ones and change another.
 
@@ -65,6 +66,8 @@ def change_and_insert(
             changed row then has there.
         also: Of a row that is locked by then.
         related: Foreign keys of the changed row to follow, as ``fetch_rows`` takes them.
+        told: What the instance has as ``told``, in SQL; the row is ``t0``, and those it
+            refers to are ``t1`` and so on. Only PostgreSQL is asked for it.
 
     Returns:
         The changed row's instance, or ``None``.
@@ -73,7 +76,8 @@ def change_and_insert(
         return _first(change, params)
     taken = tuple(map(_sources, rows))
     if connection.vendor == "postgresql":
-        found = _first(*_at_once(change, params, rows, taken, also, related))
+        read = select_changed(change.parts[0].model, related, told)
+        found = _first(*_at_once(change, params, rows, taken, also, read))
         if found is not None:
             _settle(rows, taken, found)
             mark_stored(rows)
@@ -178,9 +182,7 @@ def _sources(row: models.Model) -> Sources:
 
 
 def _settle(
-    rows: Sequence[models.Model],
-    taken: Sequence[Sources],
-    found: models.Model,
+    rows: Sequence[models.Model], taken: Sequence[Sources], found: models.Model
 ) -> None:
     """Have the rows hold what is stored of them."""
     for row, sources in zip(rows, taken, strict=True):
@@ -196,7 +198,7 @@ def _at_once(
     rows: Sequence[models.Model],
     taken: Sequence[Sources],
     also: Change | None,
-    related: tuple[str, ...],
+    read: Statement,
 ) -> tuple[Statement, Mapping[str, Any]]:
     """Return all of it as one statement, with its parameters."""
     values = {**params, **_values(rows, taken)}
@@ -206,7 +208,6 @@ def _at_once(
         other = type(also.row), tuple(also.values)
         changes = {"id": also.row.pk, **also.values}.items()
         values |= prepared(**{f"also_{n}": (other[0], n, value) for n, value in changes})
-    read = select_changed(change.parts[0].model, related)
     return replace(read, sql=_sql(change.sql, news, other, read.sql)), values
 
 

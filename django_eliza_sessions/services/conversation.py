@@ -7,6 +7,7 @@ silent. What it says is stored in batches, as it comes.
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -23,6 +24,9 @@ from django_eliza_sessions.services.holding import add_chunk, keep_reply
 
 #: Seconds between looks at whether the reply is still wanted: a stop takes this long.
 TICK = 0.25
+#: Seconds of silence after which the connection is lent: getting one back takes longer
+#: than some backends do.
+BRIEF = 0.01
 #: Seconds of speech that go into one chunk.
 BATCH = 0.05
 #: As large a number as can be stored.
@@ -115,12 +119,12 @@ class Conversation:
 
     def _next_piece(self, deadline: float) -> str | AgentReply | Exception:
         wait = min(BATCH if self.pending else TICK, deadline - time.monotonic())
-        if self.pieces.empty():
-            lend_connection()
-        try:
-            return self.pieces.get(timeout=max(0, wait))
-        except Empty:
-            return ""
+        with suppress(Empty):
+            return self.pieces.get(timeout=max(0, min(wait, BRIEF)))
+        lend_connection()
+        with suppress(Empty):
+            return self.pieces.get(timeout=max(0, wait - BRIEF))
+        return ""
 
     def _store(self, *, at_once: bool) -> None:
         now = time.monotonic()

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from django_eliza_sessions import signals
-from django_eliza_sessions.backends import AgentReply
+from django_eliza_sessions.backends import AgentReply, backends
 from django_eliza_sessions.content import storable
 from django_eliza_sessions.exceptions import MessageSendError, SessionExpiredError
 from django_eliza_sessions.models import Message, Reply, ReplyChunk, Session
@@ -48,7 +48,9 @@ def take_reply(reply_id: UUID) -> Reply | None:
     now = clock.now()
     try:
         with failing_alone():
-            reply = take_if_in_turn(reply_id, now, lease_from(now))
+            reply = take_if_in_turn(
+                reply_id, now, lease_from(now), backends.history_limits()
+            )
     except IntegrityError:
         return None  # Another one of the session was taken at the same moment.
     if reply is None:

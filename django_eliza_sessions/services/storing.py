@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 
+from django_eliza_sessions.backends import backends
 from django_eliza_sessions.exceptions import (
     InvalidContentError,
     ReplyInProgressError,
@@ -163,7 +164,12 @@ def _store(
     reply = replies.new_reply(message, now, is_ours=is_ours)
     rows: list[Message | Event | Reply] = [message, event, reply]
     session = add_to_session(
-        draft.session_id, now, rows, is_sign_of_life=True, caller=caller
+        draft.session_id,
+        now,
+        rows,
+        is_sign_of_life=True,
+        caller=caller,
+        limits=backends.history_limits() if is_ours else None,
     )
     if session is None:
         return None

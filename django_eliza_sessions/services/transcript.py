@@ -1,6 +1,6 @@
 """Adding to what is said in a session, and telling of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,7 @@ def add_to_session(
     is_sign_of_life: bool,
     caller: Principal | None = None,
     ending: Change | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> Session | None:
     """Store what is new in a session, events among it, and have them relayed.
 
@@ -55,7 +56,7 @@ def add_to_session(
         now: The present.
         rows: What is new; each gets the session, so that nobody has to read it again.
         is_sign_of_life: As ``update_session`` takes it.
-        caller, ending: The same.
+        caller, ending, limits: The same.
 
     Returns:
         The session as stored; ``None`` where nothing was done.
@@ -70,6 +71,7 @@ def add_to_session(
         is_sign_of_life=is_sign_of_life,
         caller=caller,
         ending=ending,
+        limits=limits,
     )
     if session is None:
         return None

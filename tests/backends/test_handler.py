@@ -45,3 +45,27 @@ def test_class_that_is_not_there(configure):
 
     with pytest.raises(ImportError):
         backends["echo"]
+
+
+class TestHistoryLimits:
+    @pytest.fixture(autouse=True)
+    def two(self, configure):
+        configure(BACKENDS={"a": {"BACKEND": ECHO}, "b": {"BACKEND": ECHO}})
+
+    def test_are_of_those_that_are_made(self, monkeypatch):
+        monkeypatch.setattr(backends["a"], "history_limit", 7)
+
+        assert backends.history_limits() == {"a": 7}
+
+    def test_follow_the_settings(self, configure):
+        assert backends["a"]
+
+        configure(BACKENDS={"a": {"BACKEND": ECHO, "OPTIONS": {"volume": 11}}})
+
+        assert backends.history_limits() == {}
+
+    @pytest.mark.parametrize("limit", [-1, 2**31])
+    def test_leave_out_what_a_database_refuses(self, monkeypatch, limit):
+        monkeypatch.setattr(backends["a"], "history_limit", limit)
+
+        assert backends.history_limits() == {}

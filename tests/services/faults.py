@@ -19,10 +19,10 @@ def refuse_updates(execute: Any, sql: str, params: Any, many: bool, context: Any
     return execute(sql, params, many, context)
 
 
-def refuse_to_read_history(
+def refuse_ends_of_replies(
     execute: Any, sql: str, params: Any, many: bool, context: Any
 ) -> Any:
-    """Fail as a lost connection does."""
-    if sql.startswith("SELECT is_agent"):
+    """Fail as a lost connection does, where PostgreSQL ends a reply in one statement."""
+    if "also AS (UPDATE" in sql:
         raise OperationalError("connection lost")
     return execute(sql, params, many, context)

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 
 from django_eliza_sessions import signals
+from django_eliza_sessions.backends import backends
 from django_eliza_sessions.exceptions import (
     AgentNotFoundError,
     InvalidContentError,
@@ -13,13 +15,13 @@ from django_eliza_sessions.exceptions import (
     MessageSendError,
 )
 from django_eliza_sessions.models import Message, Reply, Session
-from django_eliza_sessions.principals import SYSTEM
+from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.services.answering import answer_reply
 from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.replies import recover_replies
 from django_eliza_sessions.services.storing import Transport
 from tests.conftest import NOON, minutes
-from tests.services.faults import refuse_inserts, refuse_to_read_history
+from tests.services.faults import refuse_ends_of_replies, refuse_inserts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("handed_out")]
 IMAGE = {"type": "image", "url": "https://example.com/cat.png"}
@@ -160,7 +162,7 @@ def test_database_that_refuses(session):
 def test_message_whose_sender_fails_is_answered_by_somebody_else(
     session, clock, handed_out, caplog
 ):
-    with connection.execute_wrapper(refuse_to_read_history):
+    with connection.execute_wrapper(refuse_ends_of_replies):
         sent = send(session, transport="http")
     assert sent.is_still_answered
     reply = Reply.objects.get()
@@ -247,9 +249,25 @@ class TestQueryCount:
             send(session)
 
     def test_http(self, session, django_assert_num_queries):
-        # Those, which take the reply on PostgreSQL; otherwise taking it: savepoint, update,
-        # what it is about, release. The history. Completing it: savepoint, all at once,
-        # release (or savepoint, session, session, answer, events, reply, the next one,
-        # release).
-        with django_assert_num_queries(7 if IN_ONE else 20):
+        assert backends[session.agent.backend]
+        # Those, which on PostgreSQL take the reply and tell the history; otherwise taking
+        # it: savepoint, update, what it is about, release; and the history. Completing it:
+        # savepoint, all at once, release (or savepoint, session, session, answer, events,
+        # reply, the next one, release).
+        with django_assert_num_queries(6 if IN_ONE else 20):
             send(session, transport="http")
+
+    @pytest.mark.postgresql
+    def test_driver_need_not_parse_a_statement_twice(self, session):
+        """Psycopg keeps what it made of a text, unless that is too long."""
+        asked = []
+
+        def note(execute, sql, params, many, context):
+            asked.append(len(sql))
+            return execute(sql, params, many, context)
+
+        caller = Principal(id=session.owner, agent_ids=frozenset([session.agent_id]))
+        with connection.execute_wrapper(note):
+            send(session, principal=caller, transport="http")
+
+        assert max(asked) <= psycopg._queries.MAX_CACHED_STATEMENT_LENGTH
