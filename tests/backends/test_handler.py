@@ -4,6 +4,7 @@ import pytest
 
 from django_eliza_sessions.backends import UnknownBackendError, backends
 from django_eliza_sessions.backends.echo import EchoBackend
+from django_eliza_sessions.backends.handler import BackendHandler
 
 ECHO = "django_eliza_sessions.backends.echo.EchoBackend"
 
@@ -48,24 +49,25 @@ def test_class_that_is_not_there(configure):
 
 
 class TestHistoryLimits:
-    @pytest.fixture(autouse=True)
-    def two(self, configure):
+    @pytest.fixture
+    def handler(self, configure):
         configure(BACKENDS={"a": {"BACKEND": ECHO}, "b": {"BACKEND": ECHO}})
+        return BackendHandler()
 
-    def test_are_of_those_that_are_made(self, monkeypatch):
-        monkeypatch.setattr(backends["a"], "history_limit", 7)
+    def test_are_of_those_that_are_made(self, handler, monkeypatch):
+        monkeypatch.setattr(handler["a"], "history_limit", 7)
 
-        assert backends.history_limits() == {"a": 7}
+        assert handler.history_limits() == {"a": 7}
 
-    def test_follow_the_settings(self, configure):
-        assert backends["a"]
+    def test_follow_the_settings(self, handler, configure):
+        assert handler["a"]
 
         configure(BACKENDS={"a": {"BACKEND": ECHO, "OPTIONS": {"volume": 11}}})
 
-        assert backends.history_limits() == {}
+        assert handler.history_limits() == {}
 
     @pytest.mark.parametrize("limit", [-1, 2**31])
-    def test_leave_out_what_a_database_refuses(self, monkeypatch, limit):
-        monkeypatch.setattr(backends["a"], "history_limit", limit)
+    def test_leave_out_what_a_database_refuses(self, handler, monkeypatch, limit):
+        monkeypatch.setattr(handler["a"], "history_limit", limit)
 
-        assert backends.history_limits() == {}
+        assert handler.history_limits() == {}
