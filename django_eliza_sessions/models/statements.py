@@ -135,9 +135,11 @@ def _stored(part: _Part, rows: Sequence[list[Any]], alias: str) -> list[models.M
     found = []
     for row in rows:
         instance = part.model.__new__(part.model)
-        instance._state = state = ModelState()
+        state = ModelState()
         state.adding, state.db = False, alias
-        instance.__dict__.update(zip(part.names, row[part.start :], strict=False))
+        values = instance.__dict__
+        values["_state"] = state
+        values.update(zip(part.names, row[part.start :], strict=False))
         found.append(instance)
     return found
 
