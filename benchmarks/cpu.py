@@ -8,10 +8,10 @@ from pathlib import Path
 def tree_seconds(root: int) -> float:
     """Return what a process and all that came of it have used, ended ones included."""
     stats = _stats()
-    members, found = {root}, True
+    members = found = {root}
     while found:
         found = {pid for pid, stat in stats.items() if stat[1] in members} - members
-        members |= found
+        members = members | found
     ticks = sum(sum(stats[pid][11:15]) for pid in members if pid in stats)
     return ticks / os.sysconf("SC_CLK_TCK")
 

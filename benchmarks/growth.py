@@ -101,9 +101,8 @@ def mean_cost(rates: Mapping[str, float] = RATES) -> Cost:
     total = sum(rates.values())
 
     def mean(what: str) -> float:
-        return (
-            sum(getattr(COSTS[name], what) * rate for name, rate in rates.items()) / total
-        )
+        costs = (getattr(COSTS[name], what) * rate for name, rate in rates.items())
+        return float(sum(costs)) / total
 
     return Cost(mean("host"), mean("postgresql"), mean("wal"))
 

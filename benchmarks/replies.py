@@ -90,7 +90,7 @@ def compare_with_peer(pid: int) -> None:
     def send(transport: str, count: int) -> None:
         for number in range(count):
             site.send(sessions[number % len(sessions)], transport)
-        while Reply.objects.unfinished().filter(session__in=sessions).exists():
+        while Reply.objects.unfinished().filter(session_id__in=sessions).exists():
             time.sleep(0.05)
 
     measured = {}

@@ -107,12 +107,12 @@ def ratios_table(runtime: str, measured: list[InTurns]) -> str:
             [
                 ours.operation,
                 number(ours.rate),
-                number(theirs and theirs.rate),
+                number(theirs.rate if theirs else None),
                 _spread(turns.ratios(OURS, runtime)),
                 number(wanted),
                 _sum(ours.server, ours.database),
                 _sum(theirs.server, theirs.database) if theirs else "-",
-                _ratio(theirs and _cpu(theirs), _cpu(ours)),
+                _ratio(_cpu(theirs) if theirs else None, _cpu(ours)),
                 _sum(*recorded[1:]) if recorded else "-",
                 _ratio(recorded and sum(recorded[1:]), _cpu(ours)),
             ]
@@ -193,8 +193,8 @@ def publish(title: str, body: str, *, kept: bool = True) -> None:
     if not kept:
         return
     text = RESULTS.read_text() if RESULTS.exists() else HEADER
-    _header, *kept = text.split("\n## ")
-    sections = {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in kept}
+    _header, *others = text.split("\n## ")
+    sections = {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in others}
     sections[title] = f"{section.rstrip()}\n"
     RESULTS.write_text("\n".join([HEADER, *sections.values()]))
 

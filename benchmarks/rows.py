@@ -52,7 +52,7 @@ def add_rows(model: type[models.Model], source: str, **columns: str) -> None:
         if isinstance(field, models.AutoField):
             continue
         names.append(connection.ops.quote_name(field.column or ""))
-        values.append(columns.pop(field.attname, None) or _blank(field))
+        values.append(columns.pop(field.attname, "") or _blank(field))
     assert not columns, columns
     with connection.cursor() as cursor:
         cursor.execute(
