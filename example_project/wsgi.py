@@ -19,6 +19,6 @@ doctor()
 # would hold up requests for tens of milliseconds.
 gc.collect()
 gc.freeze()
-# Requests that are answered side by side hold more than the usual 700 new objects, which
-# it would look through again and again.
+# Requests that are answered side by side hold more new objects than it usually waits for,
+# and it would look through them again and again.
 gc.set_threshold(10_000)

@@ -47,11 +47,20 @@ class BackendHandler:
     def history_limits(self) -> dict[str, int]:
         """Return how many earlier messages backends want, by their aliases.
 
-        Only of those that are made: others may be large, and never be needed here.
+        Only of those that are made, for others may be large, and never be needed here;
+        and only what a database takes: a wrong one is to fail its own replies only.
         """
         made = ((alias, self._find(alias, entry)) for alias, entry in conf.backends.items())
-        limits = ((alias, backend.history_limit) for alias, backend in made if backend)
-        return {alias: limit for alias, limit in limits if 0 <= limit <= MOST}
+        limits = ((alias, _history_limit(backend)) for alias, backend in made)
+        return {alias: limit for alias, limit in limits if limit is not None}
+
+
+def _history_limit(backend: AgentBackend | None) -> int | None:
+    try:
+        limit = getattr(backend, "history_limit", None)
+    except Exception:  # noqa: BLE001 - a backend is somebody else's code
+        return None
+    return limit if type(limit) is int and 0 <= limit <= MOST else None
 
 
 backends = BackendHandler()

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection, models
 
 from django_eliza_sessions.models.agent import Agent
-from django_eliza_sessions.models.columns import own_connection, prepared
+from django_eliza_sessions.models.columns import among, many, own_connection, prepared
 from django_eliza_sessions.models.event import Event
 from django_eliza_sessions.models.message import Message
 from django_eliza_sessions.models.reading import limits_param, saying_for
@@ -89,8 +89,6 @@ def update_session(
     }
     if owner is not None:
         values["owner"] = (Session, "owner", owner)
-    for i, agent_id in enumerate(agent_ids or ()):
-        values[f"agent_{i}"] = (Session, "agent", agent_id)
     if ending is not None:
         for name in ("id", *Reply.FENCE):
             values[f"reply_{name}"] = (Reply, name, getattr(ending.row, name))
@@ -106,7 +104,7 @@ def update_session(
             if_free=caller is not None,
             may_be_lost=is_alone and own.vendor == "postgresql",
             is_owned=owner is not None,
-            agents=None if agent_ids is None else len(agent_ids),
+            is_for_agents=agent_ids is not None,
             ends_reply=ending is not None,
             takes_reply=taken is not None,
             has_message=any(isinstance(row, Message) for row in rows),
@@ -114,6 +112,8 @@ def update_session(
         )
     )
     params = prepared(**values)
+    if agent_ids is not None:
+        params["agents"] = many(Agent, agent_ids)
     if taken is None:
         return cast("Session | None", change_and_insert(statement, params, rows, ending))
     # Who takes a reply talks to the agent next.
@@ -134,7 +134,7 @@ class _Shape:
     if_free: bool
     may_be_lost: bool
     is_owned: bool
-    agents: int | None
+    is_for_agents: bool
     ends_reply: bool
     takes_reply: bool
     has_message: bool
@@ -210,9 +210,8 @@ def _nobody_waits(shape: _Shape) -> Iterator[str]:
 def _permissions(shape: _Shape) -> Iterator[str]:
     if shape.is_owned:
         yield "owner = %(owner)s"
-    if shape.agents is not None:
-        agents = ", ".join(f"%(agent_{i})s" for i in range(shape.agents))
-        yield f"agent_id IN ({agents})" if agents else "FALSE"
+    if shape.is_for_agents:
+        yield among("agent_id", "agents")
 
 
 def _lock(shape: _Shape) -> str:

@@ -79,7 +79,7 @@ def said_before(reply: Reply, limit: int) -> list[tuple[bool, str, bool]]:
 
     Args:
         reply: To the message in question.
-        limit: How many messages at most.
+        limit: How many messages at most, as it was when they came with the reply.
 
     Returns:
         Whether the agent said it, the text, and whether it was cut short.
@@ -100,9 +100,10 @@ def said_before(reply: Reply, limit: int) -> list[tuple[bool, str, bool]]:
 
 @cache
 def _saying_alone(limit: int) -> str:
-    return f"SELECT {_said()} {_saying(_OF_SESSION, _EARLIER, str(limit))}"
+    return f"SELECT {_said()} {_saying(_OF_SESSION, _EARLIER, f'{limit:d}')}"
 
 
+@cache
 def saying_for(session: str, before: str, backend: str) -> str:
     """Return ``Reply.told`` in SQL, for statements of PostgreSQL that take a reply.
 

@@ -144,6 +144,9 @@ class Session(models.Model):
     #: When retention took away whose session it was, and what was said in it.
     anonymised_at = models.DateTimeField(_("anonymised at"), null=True, blank=True)
 
+    #: What came with it for the reply that was taken together with a message of it.
+    told: str | None = None
+
     objects = SessionQuerySet.as_manager()
 
     class Meta:

@@ -88,13 +88,13 @@ class Statement:
     """A statement that returns rows, with those that they refer to.
 
     Attributes:
-        annotation: The attribute that gets a row's last value, if it is in no part.
+        has_told: Whether a row's last value is what its instance has as ``told``.
     """
 
     sql: str
     parts: list[_Part]
     converters: list[Converter]
-    annotation: str = ""
+    has_told: bool = False
 
     def fetch(self, params: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
         """Return the instances that the database answers with."""
@@ -111,9 +111,9 @@ class Statement:
             if part.link is not None:
                 for parent, child in zip(found[part.parent], children, strict=True):
                     part.link.set_cached_value(parent, child)
-        if self.annotation:
+        if self.has_told:
             for instance, row in zip(found[0], rows, strict=True):
-                setattr(instance, self.annotation, row[-1])
+                instance.told = row[-1]  # type: ignore[attr-defined]  # Session and Reply
         return found[0]
 
 
@@ -175,7 +175,7 @@ def select_changed(
     if told:
         read.append(told)
     sql = f"SELECT {', '.join(read)} FROM changed t0{tables}"
-    return replace(whole, sql=sql, annotation="told" if told else "")
+    return replace(whole, sql=sql, has_told=bool(told))
 
 
 def _with_related(

@@ -24,8 +24,8 @@ from django_eliza_sessions.services.holding import add_chunk, keep_reply
 
 #: Seconds between looks at whether the reply is still wanted: a stop takes this long.
 TICK = 0.25
-#: Seconds of silence after which the connection is lent: getting one back takes longer
-#: than some backends do.
+#: Seconds for which a connection that was just used is not lent: getting one back takes
+#: longer than some backends do.
 BRIEF = 0.01
 #: Seconds of speech that go into one chunk.
 BATCH = 0.05
@@ -58,7 +58,7 @@ class Conversation:
         self.text = self.pending = ""
         self.pieces: SimpleQueue[str | AgentReply | Exception] = SimpleQueue()
         self.request: ReplyRequest | None = None
-        self.started_at = self.kept_at = time.monotonic()
+        self.started_at = self.kept_at = self.used_at = time.monotonic()
         self.stored_at = -math.inf
 
     def listen(self, deadline: float) -> AgentReply:
@@ -118,12 +118,14 @@ class Conversation:
         Thread(target=speak, name=f"eliza-backend-{self.reply.pk}", daemon=True).start()
 
     def _next_piece(self, deadline: float) -> str | AgentReply | Exception:
-        wait = min(BATCH if self.pending else TICK, deadline - time.monotonic())
+        now = time.monotonic()
+        wait = max(0, min(BATCH if self.pending else TICK, deadline - now))
+        brief = max(0, min(wait, self.used_at + BRIEF - now))
         with suppress(Empty):
-            return self.pieces.get(timeout=max(0, min(wait, BRIEF)))
+            return self.pieces.get(timeout=brief)
         lend_connection()
         with suppress(Empty):
-            return self.pieces.get(timeout=max(0, wait - BRIEF))
+            return self.pieces.get(timeout=wait - brief)
         return ""
 
     def _store(self, *, at_once: bool) -> None:
@@ -131,6 +133,7 @@ class Conversation:
         if self.pending and (at_once or now - self.stored_at >= BATCH):
             add_chunk(self.reply, self.pending)
             self.pending, self.stored_at = "", now
+            self.used_at = time.monotonic()
 
     def _keep(self) -> None:
         """Keep the lease, and enforce the limits.
@@ -144,6 +147,7 @@ class Conversation:
             return
         self.kept_at = now
         keep_reply(self.reply)
+        self.used_at = time.monotonic()
         took = now - self.started_at
         if not self.text and took > conf.reply_first_chunk_seconds:
             raise BackendError(f"No word for {conf.reply_first_chunk_seconds} seconds.")

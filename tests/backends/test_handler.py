@@ -66,8 +66,14 @@ class TestHistoryLimits:
 
         assert handler.history_limits() == {}
 
-    @pytest.mark.parametrize("limit", [-1, 2**31])
+    @pytest.mark.parametrize("limit", [-1, 2**31, None, "5", 5.0, True])
     def test_leave_out_what_a_database_refuses(self, handler, monkeypatch, limit):
         monkeypatch.setattr(handler["a"], "history_limit", limit)
+
+        assert handler.history_limits() == {}
+
+    def test_leave_out_one_that_fails(self, handler, monkeypatch):
+        monkeypatch.setattr(EchoBackend, "history_limit", property(lambda _self: 1 / 0))
+        assert handler["a"]
 
         assert handler.history_limits() == {}

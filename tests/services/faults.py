@@ -19,6 +19,15 @@ def refuse_updates(execute: Any, sql: str, params: Any, many: bool, context: Any
     return execute(sql, params, many, context)
 
 
+def refuse_to_read_history(
+    execute: Any, sql: str, params: Any, many: bool, context: Any
+) -> Any:
+    """Fail as a lost connection does, where it is read by a statement of its own."""
+    if sql.startswith("SELECT is_agent"):
+        raise OperationalError("connection lost")
+    return execute(sql, params, many, context)
+
+
 def refuse_ends_of_replies(
     execute: Any, sql: str, params: Any, many: bool, context: Any
 ) -> Any:

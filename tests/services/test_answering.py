@@ -627,6 +627,29 @@ def lose_connection(connection, **_arguments):
     connection.execute_wrappers.append(fail)
 
 
+@pytest.fixture
+def pool(transactional_db, monkeypatch):
+    """Have this thread's connections come from a pool; return that."""
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "pool", {"min_size": 1})
+    yield connection.pool
+    connection.close()
+    connection.close_pool()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("seconds", [0.005, 0.05])
+def test_connection_is_lent_while_a_backend_speaks(pool, session, agent, seconds):
+    script(agent, chunks=["x"] * 30, delay=seconds)
+    reply = send(session)
+    before = pool.get_stats()["requests_num"]
+
+    assert answer(reply).content == "x" * 30
+
+    assert pool.get_stats()["requests_num"] > before + 1
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("no_threads_left")
 class TestThreads:

@@ -15,13 +15,18 @@ from django_eliza_sessions.exceptions import (
     MessageSendError,
 )
 from django_eliza_sessions.models import Message, Reply, Session
+from django_eliza_sessions.models.ids import new_id
 from django_eliza_sessions.principals import SYSTEM, Principal
 from django_eliza_sessions.services.answering import answer_reply
 from django_eliza_sessions.services.messages import send_message
 from django_eliza_sessions.services.replies import recover_replies
 from django_eliza_sessions.services.storing import Transport
 from tests.conftest import NOON, minutes
-from tests.services.faults import refuse_ends_of_replies, refuse_inserts
+from tests.services.faults import (
+    refuse_ends_of_replies,
+    refuse_inserts,
+    refuse_to_read_history,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("handed_out")]
 IMAGE = {"type": "image", "url": "https://example.com/cat.png"}
@@ -159,10 +164,12 @@ def test_database_that_refuses(session):
 
 
 @pytest.mark.postgresql  # Elsewhere it is not taken as it is stored.
+@pytest.mark.parametrize("refuse", [refuse_to_read_history, refuse_ends_of_replies])
 def test_message_whose_sender_fails_is_answered_by_somebody_else(
-    session, clock, handed_out, caplog
+    session, clock, handed_out, caplog, refuse
 ):
-    with connection.execute_wrapper(refuse_ends_of_replies):
+    backends._made.clear()
+    with connection.execute_wrapper(refuse):
         sent = send(session, transport="http")
     assert sent.is_still_answered
     reply = Reply.objects.get()
@@ -266,7 +273,8 @@ class TestQueryCount:
             asked.append(len(sql))
             return execute(sql, params, many, context)
 
-        caller = Principal(id=session.owner, agent_ids=frozenset([session.agent_id]))
+        agents = frozenset([session.agent_id, *(new_id() for _ in range(20))])
+        caller = Principal(id=session.owner, agent_ids=agents)
         with connection.execute_wrapper(note):
             send(session, principal=caller, transport="http")
 
