@@ -130,11 +130,17 @@ def retention_action(value: object) -> str:
 def backends(value: object) -> Mapping[str, Mapping[str, Any]]:
     """Return aliases of backends, shaped like Django's ``CACHES``."""
     if isinstance(value, Mapping) and all(
-        isinstance(entry, Mapping) and isinstance(entry.get("BACKEND"), str)
-        for entry in value.values()
+        # What a database can compare with an agent's.
+        isinstance(alias, str)
+        and alias.isprintable()
+        and isinstance(entry, Mapping)
+        and isinstance(entry.get("BACKEND"), str)
+        for alias, entry in value.items()
     ):
         return value
-    raise ValueError('must map aliases to {"BACKEND": "dotted.path", "OPTIONS": {…}}')
+    raise ValueError(
+        'must map aliases, printable texts, to {"BACKEND": "dotted.path", "OPTIONS": {…}}'
+    )
 
 
 def networks(value: object) -> Networks:

@@ -134,6 +134,9 @@ def test_reads(settings, name, value, parsed):
         pytest.param("BACKENDS", [], id="no-mapping"),
         pytest.param("BACKENDS", {"a": "x.Y"}, id="entry-no-mapping"),
         pytest.param("BACKENDS", {"a": {}}, id="entry-without-path"),
+        pytest.param("BACKENDS", {("a",): {"BACKEND": "x.Y"}}, id="alias-no-text"),
+        pytest.param("BACKENDS", {"a\0": {"BACKEND": "x.Y"}}, id="alias-with-nul"),
+        pytest.param("BACKENDS", {"\ud800": {"BACKEND": "x.Y"}}, id="alias-surrogate"),
     ],
 )
 def test_refuses(settings, name, value):
