@@ -25,8 +25,8 @@ RECORDED = {
     "get session": 3.5,
     "history, 50 of 200": 5.6,
     "heartbeat": 3.6,
-    "create session": 6.5,
-    "message accepted": 6.5,
+    "create session": 8.8,
+    "message accepted": 7.9,
 }
 TOLERANCE = 2
 SESSIONS, ROUNDS, CALLS = 200, 15, 20

@@ -14,6 +14,7 @@ from django.db import connection
 from django.dispatch import Signal
 from django.test import Client
 
+from django_eliza_sessions.backends import AgentBackend, backends
 from django_eliza_sessions.models import Agent, Session
 from django_eliza_sessions.principals import SYSTEM
 from django_eliza_sessions.services import answering, jobs, lifecycle
@@ -86,6 +87,12 @@ def agent_factory(db: None) -> Callable[..., Agent]:
 @pytest.fixture
 def agent(agent_factory: Callable[..., Agent]) -> Agent:
     return agent_factory()
+
+
+@pytest.fixture
+def made_backend(agent: Agent) -> AgentBackend:
+    """The agent's backend, which this process has made: then it knows what to tell it."""
+    return backends[agent.backend]
 
 
 @pytest.fixture

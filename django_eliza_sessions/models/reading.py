@@ -79,7 +79,7 @@ def said_before(reply: Reply, limit: int) -> list[tuple[bool, str, bool]]:
 
     Args:
         reply: To the message in question.
-        limit: How many messages at most, as it was when they came with the reply.
+        limit: How many messages at most, where they did not come with it.
 
     Returns:
         Whether the agent said it, the text, and whether it was cut short.

@@ -113,7 +113,7 @@ class Statement:
                     part.link.set_cached_value(parent, child)
         if self.has_told:
             for instance, row in zip(found[0], rows, strict=True):
-                instance.told = row[-1]  # type: ignore[attr-defined]  # Session and Reply
+                instance.told = row[-1]  # type: ignore[attr-defined]  # it is a Session or a Reply
         return found[0]
 
 

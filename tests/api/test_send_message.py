@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from django_eliza_sessions.backends import backends
 from django_eliza_sessions.models import Message, Reply, Session
 from django_eliza_sessions.testing.backends import ScriptedBackend
 from tests.api.shapes import (
@@ -130,9 +129,8 @@ class TestAnswer:
         else [("websocket", 7), ("http", 20)],
     )
     def test_needs_this_many_queries(
-        self, api, session, transport, count, django_assert_num_queries
+        self, api, session, made_backend, transport, count, django_assert_num_queries
     ):
-        assert backends[session.agent.backend]
         with django_assert_num_queries(count):
             api.post(f"/{session.pk}/messages", HELLO | {"transport": transport})
 

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 
 from django_eliza_sessions import signals
-from django_eliza_sessions.backends import AgentBackend, AgentReply, backends
+from django_eliza_sessions.backends import AgentBackend, AgentReply
 from django_eliza_sessions.exceptions import (
     MessageSendError,
     SessionExpiredError,
@@ -135,10 +135,9 @@ class TestAnswering:
         answer(reply)
         assert chunks(reply) == []
 
-    def test_query_count(self, session, django_assert_num_queries):
+    def test_query_count(self, session, made_backend, django_assert_num_queries):
         reply = send(session)
 
-        assert backends[reply.session.agent.backend]
         # Taking it: savepoint, update and what it is about and the history at once (or one
         # after the other), release. Completing it: savepoint, all at once, release (or
         # savepoint, session, session, answer, events, reply, the next one, release).
