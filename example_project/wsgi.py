@@ -11,6 +11,10 @@ application = get_wsgi_application()
 
 # After Django is set up.
 from example_project.backends import doctor  # noqa: E402
+from example_project.scheduling import share_cores  # noqa: E402
+
+# Before there are threads, which take it over.
+share_cores()
 
 # Made ready here, so that the first message does not wait for it.
 doctor()

@@ -1,6 +1,7 @@
 """The production recipe, run for real: its processes, its proxy, and how they stop."""
 
 import http.client
+import os
 import shlex
 import shutil
 import signal
@@ -130,6 +131,29 @@ class TestParts:
         with Stream(site.address, path, {"content": "Hello"}, **CALLER) as stream:
             assert "event: done" in stream.rest()
         assert "Traceback" not in "".join(map(site.log_of, PROCFILE))
+
+    @pytest.mark.parametrize("part", ["web", "messages"])
+    def test_that_answer_requests_share_the_cores(self, site: Production, part: str):
+        need(hasattr(os, "SCHED_BATCH"), "only Linux lets a process choose its cores")
+        site.call_on(part)
+        site.call("/health")
+        server = site.parts[part].pid
+        cores = os.sched_getaffinity(server)
+
+        children = Path(f"/proc/{server}/task/{server}/children").read_text()
+        pids = map(int, children.split())
+        workers = [pid for pid in pids if os.sched_getscheduler(pid) == os.SCHED_BATCH]
+
+        assert len(workers) == 2
+        shares = [os.sched_getaffinity(pid) for pid in workers]
+        assert set.union(*shares) == cores
+        assert shares[0].isdisjoint(shares[1]) or len(cores) == 1
+        for pid, share in zip(workers, shares, strict=True):
+            threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
+            assert len(threads) > 2
+            assert {frozenset(os.sched_getaffinity(thread)) for thread in threads} == {
+                frozenset(share)
+            }
 
     def test_that_fork_leave_the_pool_alone(self, site: Production):
         for part in ("answerer", "sweeper"):
