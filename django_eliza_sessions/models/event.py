@@ -65,7 +65,7 @@ class Event(models.Model):
         db_index=False,
         verbose_name=_("session"),
     )
-    sequence = models.PositiveIntegerField(_("sequence"))
+    sequence = models.IntegerField(_("sequence"))
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     #: The deadline a warning or an expiration is about.
     deadline = models.DateTimeField(_("deadline"), null=True, blank=True)
@@ -76,7 +76,7 @@ class Event(models.Model):
     created_at = models.DateTimeField(_("created at"))
     #: When a relay may hand it out; ``None`` once it did, or gave up.
     relay_at = models.DateTimeField(_("relay at"), null=True, blank=True)
-    attempts = models.PositiveIntegerField(_("failed attempts"), default=0)
+    attempts = models.IntegerField(_("failed attempts"), default=0)
     #: Why it could not be handed out the last time.
     error = models.TextField(_("error"), blank=True)
 
@@ -89,9 +89,11 @@ class Event(models.Model):
             models.UniqueConstraint(
                 fields=["session", "sequence"], name="eliza_event_in_order"
             ),
-            # NULL deadlines are distinct, so only warnings and expirations are bound.
+            # Others have no deadline: they are distinct anyway, and spared an index.
             models.UniqueConstraint(
-                fields=["session", "kind", "deadline"], name="eliza_event_once_per_deadline"
+                fields=["session", "kind", "deadline"],
+                condition=Q(deadline__isnull=False),
+                name="eliza_event_once_per_deadline",
             ),
         ]
         indexes = [

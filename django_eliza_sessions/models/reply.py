@@ -84,13 +84,13 @@ class Reply(models.Model):
     )
     #: Counts the claims, and so is the fencing number: a holder whose number is no
     #: longer the row's has lost the reply and may not write it.
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    attempts = models.IntegerField(_("attempts"), default=0)
     #: Until then the reply is in somebody's hands: the dispatcher's while it is queued,
     #: the holder's while it is running. Afterwards a sweep hands it out again.
     lease_until = models.DateTimeField(_("lease until"))
-    chunk_count = models.PositiveIntegerField(_("chunks"), default=0)
-    input_tokens = models.PositiveIntegerField(_("input tokens"), null=True, blank=True)
-    output_tokens = models.PositiveIntegerField(_("output tokens"), null=True, blank=True)
+    chunk_count = models.IntegerField(_("chunks"), default=0)
+    input_tokens = models.IntegerField(_("input tokens"), null=True, blank=True)
+    output_tokens = models.IntegerField(_("output tokens"), null=True, blank=True)
     #: The time of the message, so that a session's replies are in its order.
     created_at = models.DateTimeField(_("created at"))
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
@@ -150,7 +150,7 @@ class ReplyChunk(models.Model):
         db_index=False,
         verbose_name=_("reply"),
     )
-    index = models.PositiveIntegerField(_("index"))
+    index = models.IntegerField(_("index"))
     text = models.TextField(_("text"))
 
     class Meta:

@@ -4,8 +4,8 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db import IntegrityError, connection, transaction
+from django.db.models import CheckConstraint, ProtectedError
 
 from django_eliza_sessions.models import Event, Message, Reply, Session
 from tests.conftest import NOON
@@ -46,6 +46,16 @@ def test_session_ends_after_its_start(session):
         Session.objects.filter(pk=session.pk).update(
             expires_at=session.created_at - timedelta(milliseconds=1)
         )
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("model", [Session, Message, Reply, Event])
+def test_nothing_else_is_checked_each_time_a_row_is_written(model):
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, model._meta.db_table)
+    checks = {name for name, about in found.items() if about["check"]}
+    declared = [c for c in model._meta.constraints if isinstance(c, CheckConstraint)]
+    assert checks == {check.name for check in declared}
 
 
 def test_one_message_per_moment(session):
