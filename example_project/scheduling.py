@@ -23,13 +23,15 @@ def share_cores() -> None:
     """
     if not hasattr(os, "SCHED_BATCH"):
         return
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     workers = int(os.environ.get("GRANIAN_WORKERS", "1"))
     number = _number(workers)
-    if number is not None:
-        cores = sorted(os.sched_getaffinity(0))
-        places = range(number % workers, max(workers, len(cores)), workers)
-        os.sched_setaffinity(0, {cores[place % len(cores)] for place in places})
+    cores = sorted(os.sched_getaffinity(0))
+    # A sandbox may refuse either: then it runs as any other.
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if number is not None:
+            places = range(number % workers, max(workers, len(cores)), workers)
+            os.sched_setaffinity(0, {cores[place % len(cores)] for place in places})
 
 
 def _number(workers: int) -> int | None:
