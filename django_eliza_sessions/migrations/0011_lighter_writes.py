@@ -2,8 +2,8 @@
 
 from django.db import migrations, models
 
-# Of what every request writes: PostgreSQL read the text of each CHECK anew each time, and
-# every event had a place in an index of deadlines.
+# Of what every request writes: PostgreSQL read the text of each CHECK anew each time. In
+# the order in which requests lock these tables. SQLite copies them, which takes its time.
 
 
 class Migration(migrations.Migration):
@@ -13,45 +13,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name='event',
-            name='eliza_event_once_per_deadline',
-        ),
-        migrations.AlterField(
-            model_name='event',
-            name='attempts',
-            field=models.IntegerField(default=0, verbose_name='failed attempts'),
-        ),
-        migrations.AlterField(
-            model_name='event',
-            name='sequence',
-            field=models.IntegerField(verbose_name='sequence'),
-        ),
-        migrations.AlterField(
-            model_name='reply',
-            name='attempts',
-            field=models.IntegerField(default=0, verbose_name='attempts'),
-        ),
-        migrations.AlterField(
-            model_name='reply',
-            name='chunk_count',
-            field=models.IntegerField(default=0, verbose_name='chunks'),
-        ),
-        migrations.AlterField(
-            model_name='reply',
-            name='input_tokens',
-            field=models.IntegerField(blank=True, null=True, verbose_name='input tokens'),
-        ),
-        migrations.AlterField(
-            model_name='reply',
-            name='output_tokens',
-            field=models.IntegerField(blank=True, null=True, verbose_name='output tokens'),
-        ),
-        migrations.AlterField(
-            model_name='replychunk',
-            name='index',
-            field=models.IntegerField(verbose_name='index'),
-        ),
         migrations.AlterField(
             model_name='session',
             name='last_sequence',
@@ -82,8 +43,39 @@ class Migration(migrations.Migration):
             name='warning_threshold_minutes',
             field=models.IntegerField(verbose_name='warning threshold in minutes'),
         ),
-        migrations.AddConstraint(
+        migrations.AlterField(
+            model_name='reply',
+            name='attempts',
+            field=models.IntegerField(default=0, verbose_name='attempts'),
+        ),
+        migrations.AlterField(
+            model_name='reply',
+            name='chunk_count',
+            field=models.IntegerField(default=0, verbose_name='chunks'),
+        ),
+        migrations.AlterField(
+            model_name='reply',
+            name='input_tokens',
+            field=models.IntegerField(blank=True, null=True, verbose_name='input tokens'),
+        ),
+        migrations.AlterField(
+            model_name='reply',
+            name='output_tokens',
+            field=models.IntegerField(blank=True, null=True, verbose_name='output tokens'),
+        ),
+        migrations.AlterField(
+            model_name='replychunk',
+            name='index',
+            field=models.IntegerField(verbose_name='index'),
+        ),
+        migrations.AlterField(
             model_name='event',
-            constraint=models.UniqueConstraint(condition=models.Q(('deadline__isnull', False)), fields=('session', 'kind', 'deadline'), name='eliza_event_once_per_deadline'),
+            name='attempts',
+            field=models.IntegerField(default=0, verbose_name='failed attempts'),
+        ),
+        migrations.AlterField(
+            model_name='event',
+            name='sequence',
+            field=models.IntegerField(verbose_name='sequence'),
         ),
     ]

@@ -89,7 +89,7 @@ class Event(models.Model):
             models.UniqueConstraint(
                 fields=["session", "sequence"], name="eliza_event_in_order"
             ),
-            # Others have no deadline: they are distinct anyway, and spared an index.
+            # Only warnings and expirations have one; others need no place in this index.
             models.UniqueConstraint(
                 fields=["session", "kind", "deadline"],
                 condition=Q(deadline__isnull=False),

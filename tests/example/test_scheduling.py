@@ -1,90 +1,62 @@
-"""How processes of a server share the cores of the machine."""
+"""How worker processes share the cores of the machine."""
 
 import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.conftest import need
 from tests.example.conftest import ROOT
 
+CORES = os.cpu_count() or 1
 PROCESS = """
-import os, sys
+import multiprocessing, os, sys
 from example_project.scheduling import share_cores
+process = multiprocessing.current_process()
+process.name, process._args = sys.argv[1], (int(sys.argv[2]),)
 share_cores()
-print(os.sched_getscheduler(0), *os.sched_getaffinity(0), flush=True)
-sys.stdin.read()
+print(os.sched_getscheduler(0), *os.sched_getaffinity(0))
 """
 
 
-class Process:
-    """One of a server's, as if this process were the server."""
-
-    def __init__(self, workers: int) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROCESS],
-            cwd=ROOT,
-            env=os.environ | {"GRANIAN_WORKERS": str(workers)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        policy, *cores = map(int, self.process.stdout.readline().split())
-        self.policy, self.cores = policy, frozenset(cores)
-
-    def end(self) -> None:
-        self.process.communicate(timeout=20)
-
-
-Start = Callable[[int], Process]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Start one of so many processes of a server."""
+@pytest.fixture(autouse=True)
+def linux() -> None:
     need(hasattr(os, "SCHED_BATCH"), "only Linux lets a process choose its cores")
-    started: list[Process] = []
-
-    def one(workers: int) -> Process:
-        started.append(Process(workers))
-        return started[-1]
-
-    yield one
-    for process in started:
-        process.end()
 
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+def scheduled(number: int, name: str = "granian-worker") -> tuple[int, set[int]]:
+    """How a process is scheduled that looks like granian's worker of this number."""
+    command = [sys.executable, "-c", PROCESS, name, str(number)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
+    policy, *cores = map(int, told.stdout.split())
+    return policy, set(cores)
 
 
-@pytest.mark.parametrize(
-    "workers", sorted({1, max(1, CORES // 2), CORES, CORES + 1, 2 * CORES})
-)
-def test_processes_share_all_cores_evenly(start: Start, workers: int):
-    processes = [start(workers) for _ in range(workers)]
+@pytest.mark.parametrize("workers", sorted({1, CORES // 2 or 1, CORES, CORES + 1}))
+def test_workers_share_all_cores_evenly(monkeypatch: pytest.MonkeyPatch, workers: int):
+    monkeypatch.setenv("GRANIAN_WORKERS", str(workers))
 
-    on_core = Counter(core for process in processes for core in process.cores)
+    policies, shares = zip(*map(scheduled, range(1, workers + 1)), strict=True)
+
+    on_core = Counter(core for share in shares for core in share)
     assert set(on_core) == os.sched_getaffinity(0)
-    assert max(on_core.values()) - min(on_core.values()) <= 1
-    counts = [len(process.cores) for process in processes]
-    assert max(counts) - min(counts) <= 1
-    assert {process.policy for process in processes} == {os.SCHED_BATCH}
+    for counts in (on_core.values(), list(map(len, shares))):
+        assert max(counts) - min(counts) <= 1
+    assert set(policies) == {os.SCHED_BATCH}
 
 
-def test_who_replaces_a_process_takes_its_share(start: Start):
-    first, second = start(2), start(2)
-    first.end()
+@pytest.mark.parametrize("workers", [None, ""])
+def test_one_has_all_cores_unless_told_of_more(monkeypatch, workers):
+    monkeypatch.delenv("GRANIAN_WORKERS", raising=False)
+    if workers is not None:
+        monkeypatch.setenv("GRANIAN_WORKERS", workers)
 
-    assert start(2).cores == first.cores
-    assert start(2).cores == first.cores  # as while a server reloads
-    assert start(2).cores == second.cores
+    assert scheduled(1) == (os.SCHED_BATCH, os.sched_getaffinity(0))
 
 
-def test_more_processes_than_expected_run_anywhere(start: Start):
-    for _ in range(2):
-        start(1)
+def test_other_processes_are_left_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRANIAN_WORKERS", str(CORES))
 
-    assert start(1).cores == os.sched_getaffinity(0)
+    assert scheduled(1, "another") == (os.SCHED_OTHER, os.sched_getaffinity(0))

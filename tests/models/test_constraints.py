@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import CheckConstraint, ProtectedError
 
-from django_eliza_sessions.models import Event, Message, Reply, Session
+from django_eliza_sessions.models import Event, Message, Reply, ReplyChunk, Session
 from tests.conftest import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
@@ -49,7 +49,7 @@ def test_session_ends_after_its_start(session):
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("model", [Session, Message, Reply, Event])
+@pytest.mark.parametrize("model", [Session, Message, Reply, ReplyChunk, Event])
 def test_nothing_else_is_checked_each_time_a_row_is_written(model):
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, model._meta.db_table)
