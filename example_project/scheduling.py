@@ -23,7 +23,7 @@ def share_cores() -> None:
         return
     # Granian says nowhere else which of its workers this is: from 1 on, and who replaces
     # one has its number.
-    number = process._args[0] - 1  # type: ignore[attr-defined]  # noqa: SLF001
+    number = process._args[0] - 1  # type: ignore[attr-defined]  # noqa: SLF001 - as said
     workers = int(os.environ.get("GRANIAN_WORKERS") or 1)
     # A sandbox may refuse either.
     with suppress(OSError):
